@@ -1,0 +1,119 @@
+"""Every setting: its default, its unit and what it does, as data.
+
+The tree is frozen. Loading it (TOML, then ``EDGE_RUNTIME_*``, then flags) and saying where each value came from is
+:mod:`edge_runtime.settings`.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import msgspec
+from msgspec import Meta
+
+MIB = 1024 * 1024
+MS = 1_000_000
+S = 1_000_000_000
+
+Fraction = Annotated[float, Meta(ge=0.0, le=1.0)]
+NonNegative = Annotated[float, Meta(ge=0.0)]
+Nanoseconds = Annotated[int, Meta(ge=0)]
+Bytes = Annotated[int, Meta(ge=0)]
+
+
+class Section(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Base of every section."""
+
+
+class AttendConfig(Section, frozen=True):
+    """What is worth a look."""
+
+    hfov_deg: Annotated[float, Meta(gt=0.0, lt=180.0, description="horizontal field of view of the scene camera")] = 90.0
+    perifovea_deg: Annotated[float, Meta(gt=0.0, lt=60.0, description="radius looked at around the gaze")] = 13.0
+    gaze_wait_ns: Annotated[int, Meta(ge=0, description="how long a frame waits for its gaze, stream time")] = 400 * MS
+    pair_tolerance_ns: Annotated[int, Meta(ge=0, description="largest gaze-to-frame residual of a pair")] = 50 * MS
+    looks_per_s: Annotated[float, Meta(ge=0.0, description="look budget, long-run rate; 0 looks at every frame")] = 3.0
+    look_burst: Annotated[int, Meta(ge=1, description="looks that may be saved up")] = 6
+    heartbeat_ns: Annotated[int, Meta(ge=0, description="look at the whole picture at least this often")] = 4 * S
+    scene_threshold: Annotated[float, Meta(ge=0.0, le=1.0, description="glimpse change that counts as a new scene")] = 0.15
+    relook_ns: Annotated[int, Meta(ge=0, description="look again at one fixated thing after this long")] = 1 * S
+    text_after_ns: Annotated[int, Meta(ge=0, description="fixation or pursuit this long before text is read")] = 300 * MS
+    text_every_ns: Annotated[int, Meta(ge=0, description="read again while gaze stays, at most this often")] = 700 * MS
+    text_crop_px: Annotated[int, Meta(ge=32, description="side of the square that is enlarged twice and read")] = 320
+    watch_every_ns: Annotated[int, Meta(ge=0, description="while a watch stands, look over the whole picture this often")] = 1 * S
+
+
+class RememberConfig(Section, frozen=True):
+    """What is kept."""
+
+    ram_bytes: Annotated[int, Meta(ge=65536, description="everything remembered in memory, after every insert")] = 128 * MIB
+    token_share: Annotated[float, Meta(ge=0.0, le=1.0, description="share of ram_bytes for tokens")] = 0.5
+    concept_accept: Annotated[float, Meta(ge=0.0, le=1.0, description="cosine from which a concept is recognised")] = 0.55
+    concept_ask: Annotated[float, Meta(ge=0.0, le=1.0, description="cosine from which the wearer is asked")] = 0.45
+    concept_margin: Annotated[float, Meta(ge=0.0, le=1.0, description="lead over the next concept")] = 0.05
+    teach_views: Annotated[int, Meta(ge=1, description="looks that make a concept")] = 3
+    label_accept: Annotated[float, Meta(ge=0.0, le=1.0, description="confidence from which a label is a hint")] = 0.70
+    text_accept: Annotated[float, Meta(ge=0.0, le=1.0, description="confidence from which a line is kept")] = 0.80
+    gap_ns: Annotated[int, Meta(ge=0, description="longest gap inside one sighting")] = 3 * S
+    place_same: Annotated[float, Meta(ge=0.0, le=1.0, description="cosine of overviews of one place")] = 0.60
+
+
+class SpeakConfig(Section, frozen=True):
+    """When it may speak."""
+
+    cooldown_ns: Annotated[int, Meta(ge=0, description="between unasked sentences")] = 8 * S
+    topic_cooldown_ns: Annotated[int, Meta(ge=0, description="between unasked sentences on one topic")] = 120 * S
+    watch_rearm_ns: Annotated[int, Meta(ge=0, description="one watch fires at most this often")] = 30 * S
+    watch_per_hour: Annotated[int, Meta(ge=0, description="alerts an hour of one watch")] = 20
+    unasked_per_hour: Annotated[float, Meta(ge=0.0, description="sentences nobody asked for, an hour")] = 6.0
+    unasked_burst: Annotated[int, Meta(ge=0, description="unasked sentences that may be saved up")] = 2
+    stale_ns: Annotated[int, Meta(ge=0, description="evidence older than this is not announced")] = 2 * S
+    pause_ns: Annotated[int, Meta(ge=0, description="silence after the wearer's speech before ours")] = 500 * MS
+    read_aloud_ns: Annotated[int, Meta(ge=0, description="dwell on text before it is read aloud")] = 2 * S
+    duplicate_ns: Annotated[int, Meta(ge=0, description="the same words are not repeated within")] = 600 * S
+    watch_on: Annotated[float, Meta(ge=0.0, le=1.0, description="label match that fires a watch")] = 0.50
+    watch_off: Annotated[float, Meta(ge=0.0, le=1.0, description="label match below which a watch re-arms")] = 0.25
+    quiet: Annotated[bool, Meta(description="quiet hours: only urgency 3 is said")] = False
+
+
+class JournalConfig(Section, frozen=True):
+    """The recording of every run."""
+
+    journal_bytes: Annotated[int, Meta(ge=65536, description="all segments together")] = 256 * MIB
+    segment_bytes: Annotated[int, Meta(ge=4096, description="one segment")] = 16 * MIB
+    segment_ns: Annotated[int, Meta(ge=0, description="a segment is closed after this much stream time")] = 60 * S
+    record_pixels: Annotated[bool, Meta(description="keep thumbnails and frames in the journal")] = False
+    keep_tokens: Annotated[bool, Meta(description="keep tokens beside the journal")] = True
+
+
+class StoreConfig(Section, frozen=True):
+    """The log on disk."""
+
+    log_bytes: Annotated[int, Meta(ge=65536, description="the log with its thumbnails")] = 2048 * MIB
+
+
+class CaptureConfig(Section, frozen=True):
+    """The frame ring."""
+
+    ring_bytes: Annotated[int, Meta(ge=65536, description="frames held for looks")] = 64 * MIB
+    offered_hz: Annotated[float, Meta(gt=0.0, description="frames offered a second")] = 10.0
+
+
+class ModelsConfig(Section, frozen=True):
+    """Which models, on what."""
+
+    bundle: Annotated[str, Meta(description="name or folder of a bundle")] = "pocket"
+    threads: Annotated[int, Meta(ge=1, description="threads of one inference")] = 2
+    look_deadline_ns: Annotated[int, Meta(ge=0, description="a look that takes longer has failed")] = 5 * S
+
+
+class Config(Section, frozen=True):
+    """All of it."""
+
+    attend: AttendConfig = AttendConfig()
+    remember: RememberConfig = RememberConfig()
+    speak: SpeakConfig = SpeakConfig()
+    journal: JournalConfig = JournalConfig()
+    store: StoreConfig = StoreConfig()
+    capture: CaptureConfig = CaptureConfig()
+    models: ModelsConfig = ModelsConfig()
