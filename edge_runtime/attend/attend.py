@@ -1,0 +1,280 @@
+"""Attend: what the wearer attends to, and what is therefore worth a look.
+
+Most frames are not encoded. A look is called for by, in this order: a lesson under way, text held under the gaze, a new
+fixation, a new scene, the heartbeat. Each asks the look budget first; what the budget refuses is counted.
+"""
+
+from __future__ import annotations
+
+import msgspec
+import numpy as np
+
+from edge_runtime import codec
+from edge_runtime.attend import budget, pairing, regions
+from edge_runtime.config import AttendConfig, S
+from edge_runtime.facts import Attended
+from edge_runtime.outbox import Outbox
+from edge_runtime.protocol import (
+    BoardChanged,
+    Event,
+    Eye,
+    Failed,
+    Forget,
+    FrameSeen,
+    Gaze,
+    Look,
+    Looked,
+    Taught,
+    Tick,
+    WatchRemoved,
+    WatchSet,
+)
+from edge_runtime.records import Dropped
+from edge_runtime.types import Percept, Region, Session
+from gaze.types import EyeEvent
+
+_EYES = 8
+_LESSON_NS = 20 * S
+_LESSON_EVERY_NS = S // 2
+_STILL_MOTION = 0.06
+"""Mean luma change from frame to frame above which a picture is too smeared to be worth a look at the whole."""
+_SCENE_WAIT_NS = S
+"""A new scene is looked at once the head is still, or after this long in any case."""
+_EYE_GRACE_NS = 150_000_000
+"""A provisional eye event is taken to go on for this long after its last report."""
+_POWER = {"full": 1.0, "reduced": 0.5, "low": 0.25}
+
+
+class AttendState(msgspec.Struct):
+    """All that attention remembers. Bounded: eight eye events, the frames that wait, a second of gaze."""
+
+    pairing: pairing.PairingState = msgspec.field(default_factory=pairing.PairingState)
+    budget: budget.BudgetState = msgspec.field(default_factory=budget.BudgetState)
+    eyes: list[EyeEvent] = []
+    looked_eye: int = -1
+    looked_ns: int = -(10**18)
+    read_eye: int = -1
+    read_ns: int = -(10**18)
+    read_void: bool = False
+    read_open: bool = False
+    overview_ns: int | None = None
+    watch_ns: int = -(10**18)
+    glimpse: bytes = b""
+    scene_since_ns: int | None = None
+    lesson_until_ns: int = -1
+    lesson_left: int = 0
+    lesson_ns: int = -(10**18)
+    watches: list[str] = []
+    power: str = "full"
+
+
+class Attend:
+    """The first stage. Changes only its own state; asks for looks through the outbox."""
+
+    def __init__(self, config: AttendConfig, session: Session, *, teach_views: int, look_deadline_ns: int) -> None:
+        self._config = config
+        self._session = session
+        self._teach_views = teach_views
+        self._look_deadline_ns = look_deadline_ns
+        self.state = AttendState()
+
+    def feed(self, event: Event, cause: Look | None, out: Outbox) -> Attended:
+        """Take one event in.
+
+        Args:
+            event: Any event.
+            cause: The look that a ``Looked`` or ``Failed`` answers.
+            out: Takes the looks asked for.
+        """
+        state = self.state
+        dropped: tuple[Dropped, ...] = ()
+        match event:
+            case FrameSeen():
+                dropped = pairing.add_frame(state.pairing, event)
+            case Gaze():
+                dropped = pairing.add_gaze(state.pairing, event.samples)
+            case Eye():
+                self._eye(event.event)
+                return Attended()
+            case Taught() if not event.concept.views:
+                state.lesson_left, state.lesson_until_ns = self._teach_views, event.t_ns + _LESSON_NS
+            case Looked() if cause is not None:
+                self._looked(event, cause)
+            case Failed() if cause is not None and cause.why == "text":
+                state.read_open = False
+            case WatchSet():
+                state.watches = [*state.watches, event.watch][-64:]
+            case WatchRemoved():
+                state.watches = [watch for watch in state.watches if watch != event.watch]
+            case BoardChanged():
+                state.power = event.power
+            case Forget():
+                # Frames that still wait for their gaze may show what is to be forgotten.
+                dropped = (Dropped("frame", "forgotten", len(state.pairing.waiting)),) if state.pairing.waiting else ()
+                state.pairing.waiting, state.glimpse, state.lesson_left, state.read_void = [], b"", 0, False
+            case Tick():
+                pass
+            case _:
+                return Attended()
+        return self._settle(event.t_ns, dropped, out)
+
+    def snapshot(self) -> bytes:
+        """All state, as bytes."""
+        return codec.encode(self.state)
+
+    def restore(self, data: bytes) -> None:
+        """Take up the state of a snapshot."""
+        self.state = codec.decode(data, AttendState)
+
+    # ------------------------------------------------------------ inside
+
+    def _settle(self, now_ns: int, dropped: tuple[Dropped, ...], out: Outbox) -> Attended:
+        config = self._config
+        wait_ns, tolerance_ns = (config.gaze_wait_ns, config.pair_tolerance_ns) if self._session.has_gaze else (0, 0)
+        percepts, boundary_ns = [], None
+        for pair in pairing.ready(self.state.pairing, now_ns, wait_ns, tolerance_ns):
+            percept = self._percept(pair)
+            percepts.append(percept)
+            if self._new_scene(percept):
+                boundary_ns = percept.t_capture_ns
+            dropped += self._route(now_ns, percept, pair.frame, out)
+        return Attended(tuple(percepts), boundary_ns, dropped)
+
+    def _eye(self, event: EyeEvent) -> None:
+        kept = [known for known in self.state.eyes if known.id != event.id]
+        self.state.eyes = [*kept, event][-_EYES:]
+
+    def _looked(self, event: Looked, cause: Look) -> None:
+        state = self.state
+        if cause.why == "teach" and any(region.kind == "foveal" and region.vector is not None for region in event.regions):
+            state.lesson_left = max(0, state.lesson_left - 1)
+        if cause.why == "text":
+            state.read_open = False
+            if cause.eye_id == state.read_eye:
+                state.read_void = not any(region.lines for region in event.regions)
+
+    def _percept(self, pair: pairing.Pair) -> Percept:
+        frame = pair.frame
+        eye = self._eye_at(frame.t_capture_ns)
+        certain = pair.gaze.confidence if pair.gaze is not None else 0.0
+        quality = certain * (1.0 - frame.signals.blur) * min(1.0, 4.0 * frame.signals.light)
+        return Percept(
+            frame_seq=frame.seq,
+            t_capture_ns=frame.t_capture_ns,
+            gaze=pair.gaze,
+            residual_ns=pair.residual_ns,
+            eye_id=eye.id if eye else None,
+            eye_kind=eye.kind if eye else None,
+            signals=frame.signals,
+            quality=quality,
+        )
+
+    def _eye_at(self, t_ns: int) -> EyeEvent | None:
+        for event in reversed(self.state.eyes):
+            grace_ns = _EYE_GRACE_NS if event.stage == "provisional" else 0
+            if event.kind in ("fixation", "pursuit") and event.t_start_ns <= t_ns <= event.t_end_ns + grace_ns:
+                return event
+        return None
+
+    def _new_scene(self, percept: Percept) -> bool:
+        """Compare with the scene last looked at, not with the last frame: slow drift adds up to a change too.
+
+        The first scene is looked at like a new one, but it is no boundary: nothing came before it.
+        """
+        state = self.state
+        if not percept.signals.glimpse or state.scene_since_ns is not None:
+            return False
+        if state.glimpse and glimpse_change(state.glimpse, percept.signals.glimpse) <= self._config.scene_threshold:
+            return False
+        state.scene_since_ns = percept.t_capture_ns
+        return bool(state.glimpse)
+
+    def _route(self, now_ns: int, percept: Percept, frame: FrameSeen, out: Outbox) -> tuple[Dropped, ...]:
+        for why, parts, cost in self._wishes(now_ns, percept, frame):
+            per_s = self._config.looks_per_s * _POWER[self.state.power]
+            if not budget.spend(self.state.budget, now_ns, cost, per_s=per_s, burst=self._config.look_burst):
+                return (Dropped("look", "budget"),)
+            out.emit(
+                Look,
+                deadline_ns=now_ns + self._look_deadline_ns,
+                frame_seq=percept.frame_seq,
+                t_capture_ns=percept.t_capture_ns,
+                regions=parts,
+                why=why,
+                eye_id=percept.eye_id,
+            )
+            self._note(why, percept)
+        return ()
+
+    def _wishes(self, now_ns: int, percept: Percept, frame: FrameSeen) -> list[tuple[str, tuple[Region, ...], float]]:
+        """What this moment calls for: reason, regions, cost in looks."""
+        config, state, t_ns = self._config, self.state, percept.t_capture_ns
+        wishes: list[tuple[str, tuple[Region, ...], float]] = []
+        gaze, eye = percept.gaze, self._eye_at(t_ns)
+        at = None
+        if gaze is not None and gaze.x_norm is not None and gaze.y_norm is not None:
+            at = regions.foveal(gaze.x_norm, gaze.y_norm, frame.width_px, frame.height_px, config.hfov_deg, config.perifovea_deg)
+        everything = config.looks_per_s == 0.0
+        teaching = state.lesson_left > 0 and now_ns <= state.lesson_until_ns
+        if at is not None and eye is not None and teaching:
+            if t_ns - state.lesson_ns >= _LESSON_EVERY_NS:
+                wishes.append(("teach", (at,), 1.0))
+            return wishes
+        # Text comes first: it is legible for as long as the gaze holds, while a thing looked at is looked at again.
+        if eye is not None and gaze is not None and t_ns - eye.t_start_ns >= config.text_after_ns and self._session.capabilities.text:
+            fresh = eye.id != state.read_eye
+            again = not state.read_open and not state.read_void and t_ns - state.read_ns >= config.text_every_ns
+            part = regions.text(gaze.x_norm or 0.0, gaze.y_norm or 0.0, frame.width_px, frame.height_px, config.text_crop_px)
+            if part is not None and (fresh or again):
+                wishes.append(("text", (part,), 1.0))
+        if at is not None and (eye is not None or everything):
+            known = eye is not None and eye.id == state.looked_eye and t_ns - state.looked_ns < config.relook_ns
+            if everything or not known:
+                wishes.append(("fixation", (at,), 1.0))
+        whole = self._whole(percept, frame, everything)
+        if whole is not None:
+            wishes.append(whole)
+        return wishes
+
+    def _whole(self, percept: Percept, frame: FrameSeen, everything: bool) -> tuple[str, tuple[Region, ...], float] | None:
+        config, state, t_ns = self._config, self.state, percept.t_capture_ns
+        parts: list[Region] = [regions.overview()]
+        if not self._session.has_gaze:
+            parts.append(regions.centre(frame.width_px, frame.height_px))
+        if state.watches:
+            parts.extend(regions.tiles())
+        still = percept.signals.motion <= _STILL_MOTION
+        if state.scene_since_ns is not None and (still or t_ns - state.scene_since_ns >= _SCENE_WAIT_NS):
+            return ("scene", tuple(parts), 1.0)
+        if everything or (state.overview_ns is not None and t_ns - state.overview_ns >= config.heartbeat_ns):
+            return ("heartbeat", tuple(parts), 1.0)
+        if state.watches and t_ns - state.watch_ns >= config.watch_every_ns:
+            return ("watch", regions.tiles(), 0.5)
+        return None
+
+    def _note(self, why: str, percept: Percept) -> None:
+        state, t_ns = self.state, percept.t_capture_ns
+        if why in ("teach", "fixation"):
+            state.looked_eye, state.looked_ns = percept.eye_id if percept.eye_id is not None else -1, t_ns
+            if why == "teach":
+                state.lesson_ns = t_ns
+        elif why == "text":
+            fresh = percept.eye_id != state.read_eye
+            state.read_eye, state.read_ns = percept.eye_id if percept.eye_id is not None else -1, t_ns
+            state.read_void, state.read_open = state.read_void and not fresh, True
+        else:
+            state.watch_ns = t_ns
+            if why != "watch":
+                state.overview_ns, state.scene_since_ns, state.glimpse = t_ns, None, percept.signals.glimpse
+
+
+def glimpse_change(before: bytes, after: bytes) -> float:
+    """How different two glimpses are, 0..1: mean absolute difference after each is centred on its own mean.
+
+    Centring makes it blind to the light being turned up or down as a whole.
+    """
+    a = np.frombuffer(before, np.uint8).astype(np.float32)
+    b = np.frombuffer(after, np.uint8).astype(np.float32)
+    if a.size != b.size:
+        return 1.0
+    return float(np.mean(np.abs((a - a.mean()) - (b - b.mean()))) / 255.0)

@@ -1,0 +1,269 @@
+"""Attend: most frames are not encoded; a new fixation, held text, a new scene and the heartbeat are."""
+
+from __future__ import annotations
+
+from itertools import pairwise
+
+import msgspec
+import numpy as np
+
+from edge_runtime.attend import Attend
+from edge_runtime.attend.attend import glimpse_change
+from edge_runtime.config import MS, AttendConfig, S
+from edge_runtime.outbox import Outbox
+from edge_runtime.protocol import BoardChanged, Event, Eye, Forget, FrameSeen, Gaze, Look, Looked, Taught, Tick, WatchRemoved, WatchSet
+from edge_runtime.records import Concept, Dropped, Scope
+from edge_runtime.types import WHOLE, Box, Capabilities, LookedRegion, Percept, Session, Signals, TextLine
+from gaze.types import EyeEvent, EyeKind, GazeSample
+
+ABLE = Capabilities(bundle="test", vector=True, labels=True, text=True, tokens=True, vector_dim=4)
+PLAIN = bytes(range(0, 256, 8))
+OTHER = PLAIN[::-1]
+
+
+class Wearer:
+    """A wearer at ten frames a second who looks where the test says; collects looks, percepts and drops."""
+
+    def __init__(self, *, has_gaze: bool = True, **settings: float | int) -> None:
+        config = msgspec.convert({**msgspec.to_builtins(AttendConfig()), **settings}, AttendConfig)
+        self.attend = Attend(config, Session(ABLE, has_gaze), teach_views=3, look_deadline_ns=5 * S)
+        self.t_ns = 0
+        self.seq = 0
+        self.looks: list[Look] = []
+        self.percepts: list[Percept] = []
+        self.dropped: list[Dropped] = []
+        self.boundaries: list[int] = []
+
+    def feed(self, event: Event, cause: Look | None = None) -> None:
+        out = Outbox(len(self.looks) + 1)
+        attended = self.attend.feed(event, cause, out)
+        self.percepts += attended.percepts
+        self.dropped += attended.dropped
+        if attended.boundary_ns is not None:
+            self.boundaries.append(attended.boundary_ns)
+        looks = [command for command in out.commands if isinstance(command, Look)]
+        self.looks += looks
+        for look in looks:
+            if look.why == "teach":
+                seen = LookedRegion("foveal", look.regions[0].box, np.array([1, 0, 0, 0], np.float32))
+                answer = Looked(t_ns=event.t_ns, answers=look.id, frame_seq=look.frame_seq, t_capture_ns=look.t_capture_ns, regions=(seen,))
+                self.attend.feed(answer, look, Outbox(1000))
+
+    def watch(
+        self, seconds: float, *, eye: int | None = None, kind: EyeKind = "fixation", glimpse: bytes = PLAIN, motion: float = 0.0
+    ) -> None:
+        """Let time pass with the gaze at the middle; ``eye`` is the movement under way, from now on."""
+        start_ns, end_ns = self.t_ns, self.t_ns + round(seconds * S)
+        while self.t_ns < end_ns:
+            t = self.t_ns
+            if eye is not None and t - start_ns >= 100 * MS:
+                self.feed(Eye(t_ns=t, event=EyeEvent(eye, kind, start_ns, t, 0.5, 0.5, 0.2, "provisional", t)))
+            if eye is not None:
+                self.feed(Gaze(t_ns=t, samples=tuple(GazeSample(t - (9 - n) * 10 * MS, 0.5, 0.5) for n in range(10))))
+            signals = Signals(motion=motion, blur=0.1, light=0.5, glimpse=glimpse)
+            self.feed(FrameSeen(t_ns=t, seq=self.seq, t_capture_ns=t, width_px=960, height_px=540, signals=signals))
+            self.feed(Tick(t_ns=t))
+            self.seq += 1
+            self.t_ns += 100 * MS
+        if eye is not None:
+            last_ns = self.t_ns - 100 * MS
+            self.feed(Eye(t_ns=last_ns, event=EyeEvent(eye, kind, start_ns, last_ns, 0.5, 0.5, 0.2, "final", last_ns)))
+
+    def whys(self) -> list[str]:
+        return [look.why for look in self.looks]
+
+
+def test_most_frames_are_not_encoded() -> None:
+    wearer = Wearer()
+    for eye in range(20):
+        wearer.watch(0.5, eye=eye)
+    assert wearer.seq == 100
+    assert len(wearer.looks) <= 10 * AttendConfig().looks_per_s + AttendConfig().look_burst
+
+
+def test_a_new_fixation_is_looked_at_once() -> None:
+    wearer = Wearer(relook_ns=60 * S, text_after_ns=60 * S)
+    wearer.watch(0.6, eye=1)
+    wearer.watch(0.6, eye=2)
+    wearer.watch(1.0)
+    looks = [look for look in wearer.looks if look.why == "fixation"]
+    assert [look.eye_id for look in looks] == [1, 2]
+    assert looks[0].regions[0].kind == "foveal"
+    assert looks[0].regions[0].want == ("vector", "labels", "tokens", "thumb")
+
+
+def test_a_look_names_the_frame_that_was_fixated_not_the_newest() -> None:
+    wearer = Wearer()
+    wearer.watch(1.0, eye=1)
+    for look in wearer.looks:
+        assert look.frame_seq * 100 * MS == look.t_capture_ns
+
+
+def test_a_long_fixation_is_looked_at_again() -> None:
+    wearer = Wearer(relook_ns=1 * S, text_after_ns=60 * S, heartbeat_ns=60 * S)
+    wearer.watch(3.6, eye=1)
+    wearer.watch(0.5)
+    assert wearer.whys().count("fixation") == 4
+
+
+def test_a_saccade_is_not_looked_at() -> None:
+    wearer = Wearer(heartbeat_ns=60 * S)
+    wearer.watch(1.0, eye=1, kind="saccade")
+    wearer.watch(0.5)
+    assert "fixation" not in wearer.whys()
+
+
+def test_text_is_read_after_300_ms_of_fixation_or_pursuit() -> None:
+    for kind in ("fixation", "pursuit"):
+        short = Wearer(text_every_ns=60 * S)
+        short.watch(0.25, eye=1, kind=kind)
+        short.watch(0.5, eye=2, kind="saccade")
+        assert "text" not in short.whys()
+        held = Wearer(text_every_ns=60 * S)
+        held.watch(0.9, eye=1, kind=kind)
+        held.watch(0.5)
+        (look,) = [look for look in held.looks if look.why == "text"]
+        assert look.t_capture_ns >= 300 * MS
+        box = look.regions[0].box
+        assert (round((box.x1 - box.x0) * 960), round((box.y1 - box.y0) * 540)) == (320, 320)
+
+
+def test_where_nothing_could_be_read_the_same_fixation_is_not_read_again() -> None:
+    wearer = Wearer(text_every_ns=300 * MS, relook_ns=60 * S, heartbeat_ns=60 * S)
+    wearer.watch(0.9, eye=1)
+    (look,) = [look for look in wearer.looks if look.why == "text"]
+    empty = LookedRegion("text", look.regions[0].box)
+    wearer.feed(Looked(t_ns=wearer.t_ns, answers=look.id, frame_seq=1, t_capture_ns=0, regions=(empty,)), look)
+    wearer.watch(1.5, eye=1)
+    assert wearer.whys().count("text") == 1
+
+
+def test_text_that_could_be_read_is_read_again_for_the_vote() -> None:
+    wearer = Wearer(text_every_ns=300 * MS, relook_ns=60 * S, heartbeat_ns=60 * S)
+    wearer.watch(0.9, eye=1)
+    look = next(look for look in wearer.looks if look.why == "text")
+    line = TextLine("EXIT", 0.9, Box(0.4, 0.4, 0.6, 0.5))
+    read = LookedRegion("text", look.regions[0].box, lines=(line,))
+    wearer.feed(Looked(t_ns=wearer.t_ns, answers=look.id, frame_seq=1, t_capture_ns=0, regions=(read,)), look)
+    wearer.watch(1.0, eye=1)
+    assert wearer.whys().count("text") >= 2
+
+
+def test_a_new_scene_is_a_boundary_and_is_looked_at_as_a_whole() -> None:
+    wearer = Wearer(heartbeat_ns=60 * S)
+    wearer.watch(1.0)
+    wearer.watch(1.0, glimpse=OTHER)
+    assert wearer.whys() == ["scene", "scene"]
+    assert wearer.looks[1].regions[0].box == WHOLE
+    assert wearer.boundaries == [1 * S]
+
+
+def test_a_smeared_new_scene_waits_for_the_head_to_be_still_but_not_for_ever() -> None:
+    wearer = Wearer(heartbeat_ns=60 * S)
+    wearer.watch(1.0)
+    wearer.watch(0.5, glimpse=OTHER, motion=0.3)
+    assert wearer.whys() == ["scene"]
+    wearer.watch(0.5, glimpse=OTHER, motion=0.0)
+    assert wearer.whys() == ["scene", "scene"]
+    restless = Wearer(heartbeat_ns=60 * S)
+    restless.watch(3.0, motion=0.3)
+    assert restless.whys() == ["scene"]
+    assert 1 * S <= restless.looks[0].t_capture_ns <= 1500 * MS
+
+
+def test_slow_drift_adds_up_to_a_new_scene() -> None:
+    wearer = Wearer(heartbeat_ns=600 * S)
+    for step in range(40):
+        drifted = bytes((value * (40 - step) + other * step) // 40 for value, other in zip(PLAIN, OTHER, strict=True))
+        wearer.watch(0.5, glimpse=drifted)
+    assert len(wearer.boundaries) >= 2
+
+
+def test_light_turned_up_as_a_whole_is_no_new_scene() -> None:
+    dim, bright = bytes(value // 2 for value in range(32)), bytes(value // 2 + 100 for value in range(32))
+    assert glimpse_change(dim, bright) < 0.01
+    assert glimpse_change(PLAIN, OTHER) > 0.3
+
+
+def test_the_heartbeat_looks_at_a_still_world_now_and_then() -> None:
+    wearer = Wearer(heartbeat_ns=4 * S)
+    wearer.watch(20.0)
+    assert wearer.whys() == ["scene", *["heartbeat"] * 4]
+
+
+def test_what_the_budget_refuses_is_counted() -> None:
+    wearer = Wearer(looks_per_s=0.2, look_burst=2)
+    for eye in range(20):
+        wearer.watch(0.5, eye=eye)
+    assert len(wearer.looks) <= 4
+    assert sum(drop.count for drop in wearer.dropped if (drop.what, drop.reason) == ("look", "budget")) > 10
+
+
+def test_without_a_budget_every_frame_is_looked_at() -> None:
+    wearer = Wearer(looks_per_s=0.0)
+    wearer.watch(2.0, eye=1)
+    wearer.watch(0.5)
+    assert {look.frame_seq for look in wearer.looks} >= set(range(20))
+
+
+def test_low_power_reduces_looks() -> None:
+    def looks(power: str) -> int:
+        wearer = Wearer(looks_per_s=2.0)
+        wearer.feed(msgspec.convert({"type": "BoardChanged", "t_ns": 0, "power": power}, BoardChanged))
+        for eye in range(60):
+            wearer.watch(0.3, eye=eye)
+        return len(wearer.looks)
+
+    assert looks("low") < looks("reduced") < looks("full")
+
+
+def test_a_lesson_takes_three_looks_half_a_second_apart() -> None:
+    wearer = Wearer(text_after_ns=60 * S)
+    wearer.watch(0.5, eye=1)
+    wearer.feed(Taught(t_ns=wearer.t_ns, concept=Concept("mug")))
+    wearer.watch(4.0, eye=2)
+    times = [look.t_capture_ns for look in wearer.looks if look.why == "teach"]
+    assert len(times) == 3
+    assert all(b - a >= S // 2 for a, b in pairwise(times))
+
+
+def test_a_watch_looks_over_the_whole_picture_every_second_until_it_is_removed() -> None:
+    wearer = Wearer(heartbeat_ns=600 * S)
+    wearer.watch(2.0)
+    wearer.feed(WatchSet(t_ns=wearer.t_ns, watch="w", text="tell me when a dog appears"))
+    wearer.watch(5.0)
+    assert wearer.whys().count("watch") == 5
+    assert all(region.kind == "watch" for look in wearer.looks if look.why == "watch" for region in look.regions)
+    wearer.feed(WatchRemoved(t_ns=wearer.t_ns, watch="w"))
+    wearer.watch(5.0)
+    assert wearer.whys().count("watch") == 5
+
+
+def test_without_gaze_nothing_waits_and_the_middle_is_looked_at_but_not_called_gazed() -> None:
+    wearer = Wearer(has_gaze=False)
+    wearer.watch(1.0)
+    assert len(wearer.percepts) == 10
+    assert all(percept.gaze is None for percept in wearer.percepts)
+    assert {region.kind for look in wearer.looks for region in look.regions} == {"overview", "watch"}
+
+
+def test_forgetting_drops_the_frames_that_still_wait() -> None:
+    wearer = Wearer()
+    wearer.watch(0.3)
+    wearer.feed(Forget(t_ns=wearer.t_ns, scope=Scope("all")))
+    assert Dropped("frame", "forgotten", 3) in wearer.dropped
+    wearer.watch(1.0)
+    assert min(percept.t_capture_ns for percept in wearer.percepts) >= 300 * MS
+
+
+def test_a_restored_attend_goes_on_as_the_one_it_was_taken_from() -> None:
+    one, two = Wearer(), Wearer()
+    one.watch(2.0, eye=1)
+    two.attend.restore(one.attend.snapshot())
+    two.t_ns, two.seq = one.t_ns, one.seq
+    one.looks.clear()
+    one.percepts.clear()
+    for wearer in (one, two):
+        wearer.watch(2.0, eye=2, glimpse=OTHER)
+    assert [(look.why, look.frame_seq) for look in one.looks] == [(look.why, look.frame_seq) for look in two.looks]
+    assert one.percepts == two.percepts
