@@ -1,0 +1,89 @@
+"""All state of the memory, and the parts that work on it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+import msgspec
+
+from edge_runtime.config import RememberConfig
+from edge_runtime.facts import Match, Remembered
+from edge_runtime.records import Concept, Dropped, Row
+from edge_runtime.remember.concepts import Concepts, ConceptsState
+from edge_runtime.remember.gazes import GazesState
+from edge_runtime.remember.places import Places, PlacesState
+from edge_runtime.remember.policies import MemoryPolicy
+from edge_runtime.remember.policies.recent_window import RecentWindow
+from edge_runtime.remember.reading import Reader, ReaderState
+from edge_runtime.remember.rows import Rows, RowsState
+from edge_runtime.remember.sightings import Sightings, SightingsState
+from edge_runtime.remember.things import Things, ThingsState
+from edge_runtime.types import Capabilities
+
+TOKENS_AT_MOST = 0.75
+"""Largest share of the memory that tokens may take, whatever is asked for: the facts need the rest."""
+
+
+class MemoryState(msgspec.Struct):
+    """Everything remembered, as plain data."""
+
+    sightings: SightingsState = msgspec.field(default_factory=SightingsState)
+    concepts: ConceptsState = msgspec.field(default_factory=ConceptsState)
+    places: PlacesState = msgspec.field(default_factory=PlacesState)
+    things: ThingsState = msgspec.field(default_factory=ThingsState)
+    reader: ReaderState = msgspec.field(default_factory=ReaderState)
+    gazes: GazesState = msgspec.field(default_factory=GazesState)
+    rows: RowsState = msgspec.field(default_factory=RowsState)
+    erasing: list[int] = []
+    tokens: bytes = b""
+
+
+class Parts:
+    """The parts of the memory around one state."""
+
+    def __init__(self, state: MemoryState, config: RememberConfig, capabilities: Capabilities) -> None:
+        self.config = config
+        self.dim = capabilities.vector_dim
+        self.state = state
+        self.sightings = Sightings(state.sightings, config.gap_ns)
+        self.concepts = Concepts(state.concepts, config, capabilities.vector_dim)
+        self.places = Places(state.places, config.place_same)
+        self.things = Things(state.things)
+        self.reader = Reader(state.reader, config.text_accept, config.gap_ns)
+        self.gazes = state.gazes
+        self.rows = Rows(state.rows, self.sightings, config.gap_ns)
+        self.tokens: MemoryPolicy = RecentWindow(int(min(config.token_share, TOKENS_AT_MOST) * config.ram_bytes))
+        if state.tokens:
+            self.tokens.load(state.tokens)
+
+
+@dataclass
+class Gathered:
+    """What one event changes, as it is found; sightings by id, so that each is told once, as it stands at the end."""
+
+    looked_at_ns: int | None = None
+    opened: dict[int, None] = field(default_factory=dict)
+    extended: dict[int, None] = field(default_factory=dict)
+    matches: list[Match] = field(default_factory=list)
+    learned: list[Concept] = field(default_factory=list)
+    unlearned: list[str] = field(default_factory=list)
+    unsure: list[Match] = field(default_factory=list)
+    dropped: list[Dropped] = field(default_factory=list)
+
+    def tell(self, parts: Parts, rows: tuple[Row, ...]) -> Remembered:
+        """The result of a step."""
+        opened = (parts.sightings.get(number) for number in self.opened)
+        extended = (parts.sightings.get(number) for number in self.extended if number not in self.opened)
+        return Remembered(
+            looked_at_ns=self.looked_at_ns,
+            opened=tuple(sighting for sighting in opened if sighting is not None),
+            extended=tuple(sighting for sighting in extended if sighting is not None),
+            matches=tuple(self.matches),
+            reading=parts.reader.lines,
+            reading_evidence=parts.reader.evidence,
+            learned=tuple(self.learned),
+            unlearned=tuple(self.unlearned),
+            unsure=tuple(self.unsure),
+            rows=rows,
+            dropped=tuple(self.dropped),
+        )

@@ -1,0 +1,37 @@
+"""What else was seen around a sighting, for an answer to "where?"."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from edge_runtime.config import S
+from edge_runtime.records import Sighting
+from edge_runtime.remember.places import called
+
+MOST = 3
+_BEFORE_NS = 5 * S
+_AFTER_NS = 2 * S
+_CHARS = 60
+
+
+def neighbours(sighting: Sighting, others: Iterable[Sighting]) -> tuple[str, ...]:
+    """Up to three things seen beside it or just before, in plain words, nearest in time first.
+
+    Nameless things say nothing, and another name of the thing itself (a label of the same look) is not beside it.
+    """
+    looks = {(look.frame_seq, look.box) for look in sighting.evidence}
+    found: dict[str, tuple[int, int]] = {}
+    for other in others:
+        if other.id == sighting.id or other.what.kind == "thing" or other.what == sighting.what:
+            continue
+        if other.t_end_ns < sighting.t_end_ns - _BEFORE_NS or other.t_start_ns > sighting.t_end_ns + _AFTER_NS:
+            continue
+        if any((look.frame_seq, look.box) in looks for look in other.evidence):
+            continue
+        name = " ".join(other.what.name.split())
+        if len(name) > _CHARS:
+            name = f"{name[:_CHARS].rsplit(' ', 1)[0]} ..."
+        words = called(other.what.kind, name)
+        away_ns = max(0, other.t_start_ns - sighting.t_end_ns, sighting.t_end_ns - other.t_end_ns)
+        found[words] = min(found.get(words, (2**63, 0)), (away_ns, other.id))
+    return tuple(sorted(found, key=lambda words: found[words])[:MOST])
