@@ -1,0 +1,133 @@
+"""Questions on their way to an answer: from memory at once, or after the log has been asked."""
+
+from __future__ import annotations
+
+import msgspec
+
+from edge_runtime.config import S
+from edge_runtime.outbox import Outbox
+from edge_runtime.protocol import Asked, Failed, Found, Search
+from edge_runtime.records import Query
+from edge_runtime.speak import dialogue
+from edge_runtime.speak.recallable import Recallable
+from edge_runtime.speak.recollection import Fetched, Recollection
+from edge_runtime.speak.reply import Reply
+from edge_runtime.types import Capabilities
+
+_SEARCH_NS = S
+_SEARCHES = 3
+_OPEN = 16
+_SILENT_LOG = "The log did not answer: this is what memory alone holds."
+
+
+class Open(msgspec.Struct):
+    """A question that waits for the log."""
+
+    asked: Asked
+    search: int
+    query: Query
+    deadline_ns: int
+    fetched: list[Fetched] = []
+
+
+class ConversationState(msgspec.Struct):
+    """All that is open, and what "I did not see it" may claim.
+
+    Attributes:
+        open: At most 16 questions.
+        origin_ns: Where the stream's clock reads 0:00.
+        known_from_ns: Nothing is claimed about what was before this: it was not seen, or is forgotten.
+    """
+
+    open: list[Open] = []
+    origin_ns: int | None = None
+    known_from_ns: int = 0
+
+
+class Conversation:
+    """Answers questions within one step.
+
+    Args:
+        state: Changed in place.
+        memory: The memory.
+        capabilities: What the loaded models can do.
+        out: Takes the searches.
+        now_ns: The present.
+    """
+
+    def __init__(self, state: ConversationState, memory: Recallable, capabilities: Capabilities, out: Outbox, now_ns: int) -> None:
+        """Serve one step."""
+        self.state = state
+        self._memory = memory
+        self._capabilities = capabilities
+        self._out = out
+        self._now_ns = now_ns
+
+    def ask(self, asked: Asked) -> Reply | None:
+        """Take up a question.
+
+        Returns:
+            The answer, or ``None`` while the log is asked.
+        """
+        return self._pursue(asked, [], may_search=len(self.state.open) < _OPEN)
+
+    def found(self, event: Found) -> tuple[Asked, Reply] | None:
+        """Take in what the log found; returns the question it completes, with its answer."""
+        waiting = self._take(event.answers)
+        if waiting is None:
+            return None
+        fetched = [*waiting.fetched, Fetched(waiting.query, event.rows, event.places)]
+        reply = self._pursue(waiting.asked, fetched, may_search=len(fetched) < _SEARCHES)
+        return None if reply is None else (waiting.asked, reply)
+
+    def failed(self, event: Failed) -> tuple[Asked, Reply] | None:
+        """The log has failed: answer from memory, and say so."""
+        waiting = self._take(event.answers)
+        return None if waiting is None else (waiting.asked, self._from_memory(waiting))
+
+    def overdue(self) -> list[tuple[Asked, Reply]]:
+        """Answer what the log has left waiting for too long."""
+        late = [waiting for waiting in self.state.open if waiting.deadline_ns < self._now_ns]
+        self.state.open = [waiting for waiting in self.state.open if waiting.deadline_ns >= self._now_ns]
+        return [(waiting.asked, self._from_memory(waiting)) for waiting in late]
+
+    def restart(self) -> None:
+        """Ask the log again: what it has found so far may hold what is forgotten."""
+        for waiting in self.state.open:
+            waiting.fetched = []
+            waiting.deadline_ns = self._now_ns + _SEARCH_NS
+            waiting.search = self._out.emit(Search, deadline_ns=waiting.deadline_ns, query=waiting.query)
+
+    # ------------------------------------------------------------ inside
+
+    def _pursue(self, asked: Asked, fetched: list[Fetched], *, may_search: bool) -> Reply | None:
+        past = self._past(fetched, self.state.known_from_ns)
+        reply = dialogue.answer(asked.text, asked.options, past)
+        if past.missing is None:
+            return reply
+        if not may_search:
+            return msgspec.structs.replace(reply, text=f"{reply.text} {_SILENT_LOG}")
+        deadline_ns = self._now_ns + _SEARCH_NS
+        search = self._out.emit(Search, deadline_ns=deadline_ns, query=past.missing)
+        self.state.open.append(Open(asked, search, past.missing, deadline_ns, fetched))
+        return None
+
+    def _from_memory(self, waiting: Open) -> Reply:
+        past = self._past([], max(self.state.known_from_ns, self._memory.complete_since_ns))
+        reply = dialogue.answer(waiting.asked.text, waiting.asked.options, past)
+        return msgspec.structs.replace(reply, text=f"{reply.text} {_SILENT_LOG}")
+
+    def _past(self, fetched: list[Fetched], known_from_ns: int) -> Recollection:
+        return Recollection(
+            self._memory,
+            self._capabilities,
+            now_ns=self._now_ns,
+            origin_ns=self.state.origin_ns or 0,
+            known_from_ns=known_from_ns,
+            fetched=fetched,
+        )
+
+    def _take(self, search: int) -> Open | None:
+        found = next((waiting for waiting in self.state.open if waiting.search == search), None)
+        self.state.open = [waiting for waiting in self.state.open if waiting.search != search]
+        return found
