@@ -1,0 +1,1 @@
+"""Models: bundles of weights, and the looker that turns crops into what was seen."""
