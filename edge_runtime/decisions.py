@@ -1,0 +1,71 @@
+"""``decisions.jsonl``: one line a decision, in the field order of :class:`~edge_runtime.types.Decision`. No wall time enters it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import IO
+
+import msgspec
+
+from edge_runtime.errors import DeviceError
+from edge_runtime.speech import Decision
+
+_encoder = msgspec.json.Encoder()
+_decoder = msgspec.json.Decoder(Decision)
+
+
+class DecisionLog:
+    """Writes decisions as they are made. A context manager.
+
+    Raises:
+        DeviceError: The file cannot be written.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        try:
+            self._file: IO[bytes] = path.open("wb", buffering=0)
+        except OSError as error:
+            raise _refused(path, error) from error
+
+    def __enter__(self) -> DecisionLog:
+        """Return itself."""
+        return self
+
+    def __exit__(self, *exc: object) -> None:
+        """Close the file."""
+        self._file.close()
+
+    def write(self, decision: Decision) -> None:
+        """Append one line."""
+        try:
+            self._file.write(_encoder.encode(decision) + b"\n")
+        except OSError as error:
+            raise _refused(self._path, error) from error
+
+    def forget(self, t_from_ns: int) -> int:
+        """Remove every decision made at or after ``t_from_ns``; returns how many."""
+        kept, gone = [], 0
+        for line in self._path.read_bytes().splitlines(keepends=True):
+            if _decoder.decode(line).t_ns < t_from_ns:
+                kept.append(line)
+            else:
+                gone += 1
+        try:
+            self._file.close()
+            fresh = self._path.with_suffix(".fresh")
+            fresh.write_bytes(b"".join(kept))
+            fresh.replace(self._path)
+            self._file = self._path.open("ab", buffering=0)
+        except OSError as error:
+            raise _refused(self._path, error) from error
+        return gone
+
+
+def _refused(path: Path, error: OSError) -> DeviceError:
+    return DeviceError(f"{path} cannot be written: {error.strerror}", hint="free some disk or choose another --out")
+
+
+def read_decisions(path: Path) -> list[Decision]:
+    """All decisions of a log, in order."""
+    return [_decoder.decode(line) for line in path.read_bytes().splitlines()]

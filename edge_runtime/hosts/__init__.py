@@ -1,0 +1,1 @@
+"""Hosts drive the core: they own clocks, pixels, models and files, and turn commands into events."""

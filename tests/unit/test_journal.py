@@ -1,0 +1,203 @@
+"""The journal: bounded in bytes, without pixels, readable after a crash, and able to forget."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import msgspec
+import numpy as np
+import pytest
+
+from edge_runtime.config import Config, JournalConfig, S
+from edge_runtime.errors import DeviceError, JournalError
+from edge_runtime.journal import Gap, Head, Journal, JournalReader, Step
+from edge_runtime.protocol import Append, Asked, Looked, Record, Tick
+from edge_runtime.records import Evidence, Row, Scope, Sighting, What
+from edge_runtime.speech import Decision
+from edge_runtime.types import WHOLE, LookedRegion, Session, Thumb, Tokens
+
+JPEG = b"\xff\xd8 the pixels of a face \xff\xd9"
+
+
+def journal(folder: Path, snapshot: Callable[[], bytes] = lambda: b"state", **settings: int | bool) -> Journal:
+    config = Config(journal=msgspec.convert({**msgspec.to_builtins(JournalConfig()), **settings}, JournalConfig))
+    head = Head(version="1", segment=0, config=config, session=Session(), snapshot=b"")
+    return Journal(folder, head, snapshot)
+
+
+def steps(folder: Path) -> list[Step]:
+    return [record for record in JournalReader(folder) if isinstance(record, Step)]
+
+
+def looked(t_ns: int, value: float = 1.0) -> Looked:
+    tokens = Tokens((2, 2), 3, np.full((4, 3), value, np.float16))
+    region = LookedRegion("foveal", WHOLE, tokens=tokens, thumb=Thumb("1-0", len(JPEG), JPEG))
+    return Looked(t_ns=t_ns, answers=1, frame_seq=1, t_capture_ns=t_ns, regions=(region,))
+
+
+def append(t_ns: int) -> Append:
+    seen = Evidence(1, t_ns, WHOLE, "1-0")
+    sighting = Sighting(1, What("concept", "mug"), None, WHOLE, t_ns, t_ns, 1.0, 1, True, 0, (seen,))
+    return Append(id=1, deadline_ns=t_ns, rows=(Row(sighting, "", (Thumb("1-0", len(JPEG), JPEG),)),))
+
+
+def decision(t_ns: int) -> Record:
+    return Record(id=9, deadline_ns=t_ns, decision=Decision(1, t_ns, "SPEAK", "", (), (), (), 1.0, t_ns, "Forgotten."))
+
+
+def test_what_is_written_is_read_back_in_order(tmp_path: Path) -> None:
+    with journal(tmp_path) as writer:
+        for t in range(5):
+            writer.step(Tick(t_ns=t * S), ())
+    assert [step.event.t_ns for step in steps(tmp_path)] == [t * S for t in range(5)]
+
+
+def test_no_pixels_are_written_unless_recording_is_on(tmp_path: Path) -> None:
+    with journal(tmp_path / "off") as writer:
+        writer.step(looked(0), (append(0),))
+    assert all(JPEG not in path.read_bytes() for path in (tmp_path / "off").iterdir())
+    with journal(tmp_path / "on", record_pixels=True) as writer:
+        writer.step(looked(0), (append(0),))
+    assert any(JPEG in path.read_bytes() for path in (tmp_path / "on").iterdir())
+
+
+def test_tokens_stand_beside_the_segment_and_come_back(tmp_path: Path) -> None:
+    with journal(tmp_path) as writer:
+        for t in range(3):
+            writer.step(looked(t, float(t)), ())
+    for t, step in enumerate(steps(tmp_path)):
+        assert isinstance(step.event, Looked)
+        tokens = step.event.regions[0].tokens
+        assert tokens is not None and tokens.emb is not None
+        assert np.array_equal(tokens.emb, np.full((4, 3), float(t), np.float16))
+
+
+def test_without_the_token_file_the_sizes_remain(tmp_path: Path) -> None:
+    with journal(tmp_path) as writer:
+        writer.step(looked(0), ())
+    for path in tmp_path.glob("*.tokens"):
+        path.unlink()
+    (step,) = steps(tmp_path)
+    assert isinstance(step.event, Looked)
+    tokens = step.event.regions[0].tokens
+    assert tokens is not None
+    assert tokens.emb is None
+    assert tokens.nbytes == 24
+
+
+def test_bytes_stay_under_the_bound_after_every_step(tmp_path: Path) -> None:
+    bound = 65536
+    with journal(tmp_path, journal_bytes=bound, segment_bytes=8192) as writer:
+        for t in range(3000):
+            writer.step(Asked(t_ns=t, question="q", text="where was my mug? " * 5), ())
+            assert writer.nbytes <= bound
+        assert writer.nbytes == sum(path.stat().st_size for path in tmp_path.iterdir())
+        assert writer.dropped_steps + len(steps(tmp_path)) == 3000
+        assert writer.dropped_steps > 0
+
+
+def test_a_new_segment_starts_with_a_snapshot_of_its_moment(tmp_path: Path) -> None:
+    state = {"n": 0}
+    with journal(tmp_path, lambda: str(state["n"]).encode(), segment_ns=10 * S) as writer:
+        for t in range(40):
+            # Longer than a head, since a segment is never shorter than its head.
+            writer.step(Asked(t_ns=t * S, question="q", text="x" * 1000), ())
+            state["n"] += 1
+    heads = JournalReader(tmp_path).heads
+    assert [head.snapshot for head in heads] == [b"0", b"10", b"20", b"30"]
+
+
+def test_a_snapshot_larger_than_the_bound_stops_the_journal_and_is_counted(tmp_path: Path) -> None:
+    with journal(tmp_path, lambda: bytes(100_000), journal_bytes=65536) as writer:
+        for t in range(5):
+            writer.step(Tick(t_ns=t), ())
+            assert writer.nbytes <= 65536
+        assert writer.stopped
+        assert writer.dropped_steps == 5
+
+
+@pytest.mark.parametrize("lost", [1, 7, 20])
+def test_a_torn_tail_costs_only_itself_and_is_said(tmp_path: Path, lost: int) -> None:
+    with journal(tmp_path) as writer:
+        for t in range(5):
+            writer.step(Tick(t_ns=t), ())
+    (path,) = tmp_path.glob("*.segment")
+    path.write_bytes(path.read_bytes()[:-lost])
+    reader = JournalReader(tmp_path)
+    assert sum(isinstance(record, Step) for record in reader) == 4
+    assert reader.torn_bytes > 0
+
+
+def test_a_flipped_bit_ends_the_segment_there(tmp_path: Path) -> None:
+    with journal(tmp_path) as writer:
+        for t in range(5):
+            writer.step(Tick(t_ns=t), ())
+    (path,) = tmp_path.glob("*.segment")
+    data = bytearray(path.read_bytes())
+    data[-3] ^= 1
+    path.write_bytes(data)
+    assert len(steps(tmp_path)) == 4
+
+
+def test_forgetting_a_span_leaves_what_came_before_and_a_gap(tmp_path: Path) -> None:
+    with journal(tmp_path, segment_ns=3 * S) as writer:
+        for t in range(10):
+            text = "what is my PIN 4071?" if t >= 5 else "hello"
+            writer.step(Asked(t_ns=t * S, question="q", text=text), ())
+        assert writer.forget(5 * S, 10 * S, Scope("since", t_from_ns=5 * S), (decision(10 * S),)) == 5 * S
+        writer.step(Tick(t_ns=11 * S), ())
+    assert all(b"4071" not in path.read_bytes() for path in tmp_path.iterdir())
+    assert [step.event.t_ns // S for step in steps(tmp_path)] == [0, 1, 2, 3, 4, 11]
+    last = JournalReader(tmp_path).heads[-1]
+    assert last.gap == Gap(5 * S, 10 * S, "since")
+    assert last.commands == (decision(10 * S),)
+
+
+def test_tokens_are_cut_with_the_steps_that_made_them(tmp_path: Path) -> None:
+    with journal(tmp_path) as writer:
+        for t in range(4):
+            writer.step(looked(t * S, float(t)), ())
+        writer.forget(2 * S, 4 * S, Scope("since", t_from_ns=2 * S))
+    (tokens,) = tmp_path.glob("*.tokens")
+    assert tokens.stat().st_size == 2 * 24
+
+
+def test_forgetting_a_thing_goes_back_to_the_first_step_that_names_it(tmp_path: Path) -> None:
+    with journal(tmp_path) as writer:
+        writer.step(Tick(t_ns=0), ())
+        writer.step(Asked(t_ns=S, question="q", text="tell me when I see my Mug"), ())
+        writer.step(Tick(t_ns=2 * S), ())
+        assert writer.forget(2 * S, 3 * S, Scope("thing", name="mug")) == S
+    assert [step.event.t_ns for step in steps(tmp_path)] == [0]
+    assert all(b"mug" not in path.read_bytes().lower() for path in tmp_path.iterdir())
+
+
+def test_forgetting_everything_leaves_one_empty_segment(tmp_path: Path) -> None:
+    with journal(tmp_path, segment_ns=S) as writer:
+        for t in range(5):
+            writer.step(Tick(t_ns=t * S), ())
+        writer.forget(0, 5 * S, Scope("all"))
+        assert steps(tmp_path) == []
+        writer.step(Tick(t_ns=6 * S), ())
+    assert [step.event.t_ns for step in steps(tmp_path)] == [6 * S]
+
+
+def test_a_folder_that_holds_a_journal_is_not_overwritten(tmp_path: Path) -> None:
+    journal(tmp_path).close()
+    with pytest.raises(DeviceError, match="already holds a journal") as caught:
+        journal(tmp_path)
+    assert "--out" in caught.value.hint
+
+
+def test_a_folder_without_a_journal_is_said(tmp_path: Path) -> None:
+    with pytest.raises(JournalError, match="no journal in") as caught:
+        JournalReader(tmp_path)
+    assert "replay" in caught.value.hint
+
+
+def test_a_file_of_another_kind_is_said(tmp_path: Path) -> None:
+    (tmp_path / "000000.segment").write_bytes(b"something else entirely")
+    with pytest.raises(JournalError, match="is not a journal of this version") as caught:
+        JournalReader(tmp_path)
+    assert "version" in caught.value.hint
