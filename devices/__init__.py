@@ -1,0 +1,1 @@
+"""The outside world: recordings, video and gaze files, the rendered sample."""
