@@ -1,0 +1,110 @@
+"""One run over a recording: core, models, log, journal and decisions put together. Replay, evaluation and bench share it."""
+
+from __future__ import annotations
+
+import contextlib
+import shutil
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import msgspec
+
+from apps.witness import Witness
+from devices.recording import Recording
+from edge_runtime import __version__
+from edge_runtime.config import Config
+from edge_runtime.core import Core
+from edge_runtime.decisions import DecisionLog
+from edge_runtime.errors import DeviceError, UsageError
+from edge_runtime.hosts.capture import FrameRing
+from edge_runtime.hosts.replay import Cost, Observer, ReplayHost
+from edge_runtime.hosts.workers import Workers
+from edge_runtime.journal import Head, Journal
+from edge_runtime.models.looker import Looker
+from edge_runtime.store import Store, open_store
+from edge_runtime.types import Session
+from gaze import EyeEvents
+
+_OURS = ("decisions.jsonl", "report.html", "journal", "log", "run.json")
+
+
+@dataclass(frozen=True)
+class Played:
+    """What is left after a run: the core as it stands, its cost, and the files in ``out``."""
+
+    core: Core
+    cost: Cost
+    journal: Journal
+    store: Store
+    out: Path
+
+
+def prepare_out(out: Path) -> None:
+    """Make the output folder, and clear what an earlier run left in it.
+
+    Raises:
+        UsageError: It holds something that no run of ours has written.
+        DeviceError: It cannot be made.
+    """
+    try:
+        out.mkdir(parents=True, exist_ok=True)
+        strangers = [path.name for path in out.iterdir() if path.name not in _OURS]
+        if strangers:
+            raise UsageError(f"{out} holds {strangers[0]}, which no run of ours has written", hint="choose an empty folder with --out")
+        for name in _OURS:
+            path = out / name
+            if path.is_dir():
+                shutil.rmtree(path)
+            else:
+                path.unlink(missing_ok=True)
+    except OSError as error:
+        raise DeviceError(f"{out} cannot be written: {error.strerror}", hint="choose another folder with --out") from error
+
+
+@contextlib.contextmanager
+def play(
+    recording: Recording,
+    out: Path,
+    config: Config,
+    looker: Looker,
+    *,
+    witness: Witness | None = None,
+    observers: Sequence[Observer] = (),
+    gaze_delay_ns: int = 0,
+) -> Iterator[Played]:
+    """Play a recording through a fresh core; the files stay open until the block ends.
+
+    Raises:
+        UsageError: ``out`` is somebody else's folder.
+        DeviceError: A file cannot be written, or another process holds the log.
+        VideoError: The recording cannot be decoded.
+    """
+    prepare_out(out)
+    attend = msgspec.structs.replace(config.attend, hfov_deg=recording.hfov_deg)
+    config = msgspec.structs.replace(config, attend=attend)
+    session = Session(looker.capabilities, recording.has_gaze)
+    core = Core(config, session)
+    head = Head(
+        version=__version__,
+        segment=0,
+        config=config,
+        session=session,
+        snapshot=b"",
+        note=recording.note,
+        width_px=recording.width_px,
+        height_px=recording.height_px,
+    )
+    eyes = EyeEvents(recording.hfov_deg, recording.width_px / recording.height_px) if recording.has_gaze else None
+    with (
+        open_store(out / "log", log_bytes=config.store.log_bytes) as store,
+        Journal(out / "journal", head, core.snapshot) as journal,
+        DecisionLog(out / "decisions.jsonl") as decisions,
+    ):
+        ring = FrameRing(config.capture.ring_bytes)
+        if witness is not None:
+            witness.attach(ring, journal, store)
+            observers = (*observers, witness)
+        host = ReplayHost(core, Workers(ring, looker, store), journal, decisions, eyes=eyes, observers=observers)
+        cost = host.run(recording.frames(), recording.gaze, recording.script, gaze_delay_ns=gaze_delay_ns)
+        yield Played(core, cost, journal, store, out)

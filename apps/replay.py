@@ -1,0 +1,201 @@
+"""``edge-runtime replay``: play a recording or a journal, write decisions, journal and report."""
+
+from __future__ import annotations
+
+import argparse
+import dataclasses
+import json
+import re
+import sys
+import time
+from pathlib import Path
+
+from apps.playing import Played, play, prepare_out
+from apps.report import write_report
+from apps.report.run import Run
+from apps.telling import clock, tell
+from apps.witness import Witness
+from devices import gallery, street
+from devices.gaze_csv import read_gaze_csv
+from devices.recording import Recording
+from devices.video import open_video
+from edge_runtime import __version__
+from edge_runtime.config import Config, S
+from edge_runtime.decisions import DecisionLog
+from edge_runtime.errors import UsageError
+from edge_runtime.hosts.replay import replay_journal
+from edge_runtime.journal import Head, JournalReader, Step
+from edge_runtime.models.bundle import load_bundle
+from edge_runtime.models.looker import open_looker
+from edge_runtime.protocol import Asked, Command, Event, WatchSet
+from edge_runtime.records import Query, Sighting
+from edge_runtime.settings import Loaded, load
+
+_ASK = re.compile(r"\s*(\d+(?:\.\d+)?)\s*:\s*(\S.*)", re.DOTALL)
+
+
+def add(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    """Add the verb."""
+    parser = subparsers.add_parser(
+        "replay",
+        help="play a recording or a journal",
+        description="Play a recording through the runtime on a virtual clock. Writes decisions.jsonl, journal/, log/ and report.html.",
+    )
+    parser.add_argument("source", help="'sample' (rendered gallery), 'street' (a real clip), a video file, or the folder of a journal")
+    parser.add_argument("--gaze", type=Path, metavar="FILE", help="gaze CSV: t_s,x_norm,y_norm[,confidence,worn] or t_s,x_deg,y_deg,valid")
+    parser.add_argument("--hfov-deg", type=float, metavar="DEG", help="horizontal field of view of the scene camera (default 90)")
+    parser.add_argument("--watch", action="append", default=[], metavar="TEXT", help='"tell me when I see my mug"; may be repeated')
+    parser.add_argument("--ask", action="append", default=[], metavar="T:TEXT", help='"9.5: where was my mug?"; may be repeated')
+    parser.add_argument("--out", type=Path, metavar="DIR", help="output folder (default out/NAME)")
+    parser.add_argument("--json", action="store_true", help="print a summary as JSON instead of the conversation")
+    parser.set_defaults(run=run)
+
+
+def run(args: argparse.Namespace) -> int:
+    """Play it."""
+    loaded: Loaded = load(getattr(args, "flags", {}), path=getattr(args, "config", None))
+    source = Path(args.source)
+    out = args.out or Path("out") / (source.stem if source.suffix else source.name)
+    if args.source not in ("sample", "street") and source.is_dir():
+        summary = _play_journal(source, out, args)
+    else:
+        summary = _play_recording(_with_words(_recording(args, loaded.config), args), out, loaded.config, quiet=args.json)
+    if args.json:
+        sys.stdout.write(json.dumps(summary, indent=2) + "\n")
+    else:
+        for key, value in summary.items():
+            print(f"{key:<22}{value}")
+    return 0
+
+
+def _recording(args: argparse.Namespace, config: Config) -> Recording:
+    if args.source in ("sample", "street"):
+        if args.gaze is not None:
+            raise UsageError(f"'{args.source}' brings its own gaze", hint="give --gaze with a video of yours")
+        module = gallery if args.source == "sample" else street
+        module.prepare(_say)
+        return gallery.sample() if args.source == "sample" else street.street()
+    hfov_deg = args.hfov_deg or config.attend.hfov_deg
+    recording = open_video(Path(args.source), offered_hz=config.capture.offered_hz)
+    recording = dataclasses.replace(recording, hfov_deg=hfov_deg)
+    if args.gaze is None:
+        return recording
+    gaze = read_gaze_csv(args.gaze, hfov_deg=hfov_deg, aspect=recording.width_px / recording.height_px)
+    for reason, count in gaze.dropped.items():
+        _say(f"gaze: {count} rows dropped: {reason}")
+    return dataclasses.replace(recording, gaze=gaze.samples, has_gaze=True, note=f"{recording.note}\n\n{gaze.note}")
+
+
+def _with_words(recording: Recording, args: argparse.Namespace) -> Recording:
+    """The recording with what the command line asks and watches for added to its script."""
+    words: list[Event] = [WatchSet(t_ns=0, watch=f"cli-{n}", text=text) for n, text in enumerate(args.watch, 1)]
+    for n, text in enumerate(args.ask, 1):
+        found = _ASK.fullmatch(text)
+        if found is None:
+            raise UsageError(f"--ask {text!r} has no time", hint='write seconds, a colon and the question: --ask "9.5: where was my mug?"')
+        words.append(Asked(t_ns=int(float(found[1]) * S), question=f"cli-{n}", text=found[2].strip()))
+    script = sorted((*recording.script, *words), key=lambda event: event.t_ns)
+    return dataclasses.replace(recording, script=tuple(script))
+
+
+def _play_recording(recording: Recording, out: Path, config: Config, *, quiet: bool) -> dict[str, str]:
+    _say(f"{recording.name}: {recording.note.splitlines()[0]}")
+    witness = Witness()
+    begun_s = time.monotonic()
+    with open_looker(load_bundle(config.models.bundle), threads=config.models.threads) as looker:
+        with play(recording, out, config, looker, witness=witness) as played:
+            wall_s = time.monotonic() - begun_s
+            stats = _stats(played, wall_s)
+            rows, places = played.store.search(Query(limit=2000, newest_first=False))
+            thumbs = {e.thumb_id: played.store.thumb(e.thumb_id) for row in rows for e in row.evidence if e.thumb_id is not None}
+            made_with = f"bundle {looker.capabilities.bundle}, edge_runtime {__version__}"
+        named = {row.place_id: place for row, place in zip(rows, places, strict=True) if row.place_id is not None}
+        run_ = _run_of(out, recording.name, made_with, witness, rows, named, {k: v for k, v in thumbs.items() if v}, stats)
+    write_report(run_, out / "report.html")
+    if not quiet:
+        tell(run_, sys.stdout)
+    return _summary(out, stats)
+
+
+def _play_journal(source: Path, out: Path, args: argparse.Namespace) -> dict[str, str]:
+    if args.watch or args.ask or args.gaze:
+        raise UsageError("a journal is replayed as it was recorded", hint="--watch, --ask and --gaze go with a recording")
+    reader = JournalReader(source)
+    if out.resolve() in (source.resolve(), reader.folder.resolve(), reader.folder.parent.resolve()):
+        raise UsageError(f"{out} is the journal's own folder", hint="choose another one with --out")
+    prepare_out(out)
+    witness = Witness()
+    with DecisionLog(out / "decisions.jsonl") as decisions:
+        core = replay_journal(source, decisions, observers=(witness,))
+    stats = {"source": f"journal of {reader.heads[0].version}", "torn bytes": str(reader.torn_bytes)}
+    rows = core.memory.recall(Query(limit=2000, newest_first=False))
+    places = {row.place_id: core.memory.place_name(row.place_id) for row in rows if row.place_id is not None}
+    made_with = f"bundle {reader.heads[0].session.capabilities.bundle}, edge_runtime {__version__}"
+    run_ = _run_of(source, f"journal {source.name}", made_with, witness, rows, places, {}, stats)
+    write_report(run_, out / "report.html")
+    if not args.json:
+        tell(run_, sys.stdout)
+    return _summary(out, stats)
+
+
+def _run_of(
+    folder: Path,
+    title: str,
+    made_with: str,
+    witness: Witness,
+    rows: tuple[Sighting, ...],
+    places: dict[int, str],
+    thumbs: dict[str, bytes],
+    stats: dict[str, str],
+) -> Run:
+    """What the report needs, from the journal in ``folder`` and what was seen while it ran."""
+    reader = JournalReader(folder)
+    events: list[tuple[int, Event]] = []
+    commands: list[tuple[int, Command]] = []
+    for record in reader:
+        index = len(events)
+        if isinstance(record, Step):
+            events.append((index, record.event))
+        commands.extend((index, command) for command in record.commands)
+    head: Head = reader.heads[0]
+    return Run(
+        title=title,
+        note=head.note,
+        made_with=made_with,
+        width_px=head.width_px,
+        height_px=head.height_px,
+        duration_ns=events[-1][1].t_ns if events else 0,
+        hfov_deg=head.config.attend.hfov_deg,
+        stills=tuple(witness.stills),
+        events=events,
+        commands=commands,
+        percepts=tuple(witness.percepts),
+        sightings=rows,
+        places=places,
+        thumbs=thumbs,
+        gauges=tuple(witness.gauges),
+        dropped=witness.dropped,
+        forgotten=tuple(witness.forgotten),
+        stats=stats,
+    )
+
+
+def _stats(played: Played, wall_s: float) -> dict[str, str]:
+    cost, stream_s = played.cost, played.cost.last_ns / S
+    return {
+        "stream": clock(cost.last_ns),
+        "real time factor": f"{stream_s / wall_s:.2f}" if wall_s else "-",
+        "frames offered": str(cost.frames),
+        "looks": f"{cost.looks} ({cost.regions} regions)",
+        "model CPU": f"{cost.model_cpu_ns / S:.2f} s",
+        "core CPU": f"{cost.core_cpu_ns / S:.2f} s ({100 * cost.core_cpu_ns / max(1, cost.model_cpu_ns):.1f} % of the models)",
+        "memory": f"{played.core.nbytes()} of {played.core.config.remember.ram_bytes} bytes",
+    }
+
+
+def _summary(out: Path, stats: dict[str, str]) -> dict[str, str]:
+    return {**stats, "decisions": str(out / "decisions.jsonl"), "report": str(out / "report.html")}
+
+
+def _say(line: str) -> None:
+    sys.stderr.write(line + "\n")

@@ -1,0 +1,105 @@
+"""A stretch of held gaze and what it amounts to: where, how tight, still or following."""
+
+from __future__ import annotations
+
+import math
+from statistics import median
+from typing import NamedTuple
+
+from gaze.types import EyeKind, GazeSource
+from gaze.velocity import Ray
+
+_DEG = math.degrees(1.0)
+_KEPT = 64
+
+
+class Point(NamedTuple):
+    """A valid gaze sample and its direction (unit vector, camera frame)."""
+
+    t_ns: int
+    x_norm: float
+    y_norm: float
+    ray: Ray
+    confidence: float
+    source: GazeSource
+
+
+class Summary(NamedTuple):
+    """What a hold looks like so far."""
+
+    kind: EyeKind
+    x_norm: float
+    y_norm: float
+    dispersion_deg: float
+
+
+class Hold:
+    """Gaze held on something since ``first``.
+
+    At most 64 points are kept, evenly thinned as the hold grows, so medians cost the same after an hour as after a second.
+
+    Args:
+        first: Its first sample.
+    """
+
+    __slots__ = ("_confidence", "_count", "_points", "_stride", "first", "id", "last", "next_report_ns")
+
+    def __init__(self, first: Point) -> None:
+        self.first = self.last = first
+        self.id = 0
+        self.next_report_ns = 0
+        self._points = [first]
+        self._stride = 1
+        self._count = 1
+        self._confidence = first.confidence
+
+    @property
+    def age_ns(self) -> int:
+        """From the first sample to the last."""
+        return self.last.t_ns - self.first.t_ns
+
+    @property
+    def confidence(self) -> float:
+        """Mean confidence of all samples."""
+        return self._confidence / self._count
+
+    def add(self, point: Point) -> None:
+        """Gaze is still held at ``point``."""
+        self.last = point
+        self._confidence += point.confidence
+        if self._count % self._stride == 0:
+            if len(self._points) == _KEPT:
+                self._points = self._points[::2]
+                self._stride *= 2
+            if self._count % self._stride == 0:
+                self._points.append(point)
+        self._count += 1
+
+    def summary(self, pursuit_dps: float, pursuit_deg: float) -> Summary:
+        """Median place, spread around it, and whether gaze rested or followed.
+
+        It followed if a straight line through the points moves faster than ``pursuit_dps``, farther than ``pursuit_deg`` and much
+        farther than the points stray from it.
+        """
+        points = self._points
+        x = median(p.x_norm for p in points)
+        y = median(p.y_norm for p in points)
+        n = len(points)
+        mean = [sum(p.ray[k] for p in points) / n for k in range(3)]
+        times = [(p.t_ns - self.first.t_ns) * 1e-9 for p in points]
+        t_mean = sum(times) / n
+        spread_s2 = sum((t - t_mean) ** 2 for t in times)
+        middle = min(points, key=lambda p: (p.x_norm - x) ** 2 + (p.y_norm - y) ** 2).ray
+        dispersion = _DEG * math.sqrt(sum(math.dist(p.ray, middle) ** 2 for p in points) / n)
+        if n < 3:
+            return Summary("fixation", x, y, dispersion)
+        slope = [sum((t - t_mean) * (p.ray[k] - mean[k]) for t, p in zip(times, points, strict=True)) / spread_s2 for k in range(3)]
+        speed_dps = _DEG * math.hypot(*slope)
+        travel_deg = speed_dps * (times[-1] - times[0])
+        stray = sum(
+            math.dist(p.ray, [m + s * (t - t_mean) for m, s in zip(mean, slope, strict=True)]) ** 2
+            for t, p in zip(times, points, strict=True)
+        )
+        stray_deg = _DEG * math.sqrt(stray / n)
+        following = speed_dps > pursuit_dps and travel_deg > max(pursuit_deg, 4.0 * stray_deg)
+        return Summary("pursuit" if following else "fixation", x, y, dispersion)

@@ -1,0 +1,154 @@
+"""What holds for eye events whatever the gaze does."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Sequence
+from pathlib import Path
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from devices.gaze_csv import read_gaze_csv
+from gaze import EyeEvent, EyeEvents, FixationDetector, GazeSample
+from tests.gaze_paths import ASPECT, HFOV_DEG, MS, Part, samples
+
+DECIDED_NS = 100 * MS
+HELD = ("fixation", "pursuit")
+
+
+@st.composite
+def gaze_paths(draw: st.DrawFn) -> list[GazeSample]:
+    """Looks, saccades, drifts, blinks, losses and silences at any rate, noise and unevenness."""
+    place = st.integers(-25, 25)
+    part = st.one_of(
+        st.builds(Part, st.just("to"), st.integers(20, 900), place, place),
+        st.builds(Part, st.just("jump"), st.integers(15, 60), place, place),
+        st.builds(Part, st.just("drift"), st.integers(200, 900), place, place),
+        st.builds(Part, st.sampled_from(["closed", "silent"]), st.integers(5, 700), st.just(0), st.just(0)),
+    )
+    parts = draw(st.lists(part, min_size=1, max_size=12))
+    return samples(
+        parts,
+        hz=draw(st.sampled_from([10.0, 30.0, 60.0, 200.0, 333.0])),
+        noise_deg=draw(st.sampled_from([0.0, 0.05, 0.4, 3.0])),
+        uneven=draw(st.sampled_from([0.0, 0.4, 0.9])),
+        seed=draw(st.integers(0, 99)),
+    )
+
+
+def track(gaze: Sequence[GazeSample]) -> list[EyeEvent]:
+    eyes = EyeEvents(HFOV_DEG, ASPECT)
+    events = eyes.feed(gaze)
+    return events + (eyes.advance(gaze[-1].t_ns + 2000 * MS) if gaze else [])
+
+
+def resting(events: Sequence[EyeEvent], t_ns: int) -> bool:
+    """Whether the eye rests at a time, by what is known: finals, and movements that have not ended yet."""
+    ended = {e.id for e in events if e.stage == "final"}
+    return any(
+        e.t_start_ns <= t_ns and (t_ns <= e.t_end_ns or (e.stage == "provisional" and e.id not in ended)) for e in events if e.kind in HELD
+    )
+
+
+def undecided(gaze: Sequence[GazeSample], decided_ns: int) -> list[int]:
+    """Times whose label, ``decided_ns`` later in the stream, was not yet the one it ended up with."""
+    whole = FixationDetector(HFOV_DEG, ASPECT)
+    later = [e for e in whole.feed(gaze) + whole.advance(gaze[-1].t_ns + 2000 * MS) if e.stage == "final"]
+    detector, known, wrong, old = FixationDetector(HFOV_DEG, ASPECT), [], [], 0
+    for sample in gaze:
+        known += detector.feed([sample])
+        while old < len(gaze) and gaze[old].t_ns <= sample.t_ns - decided_ns:
+            # the last few reports are enough: what is older ended long ago
+            if resting(known[-30:], gaze[old].t_ns) != resting(later, gaze[old].t_ns):
+                wrong.append(gaze[old].t_ns)
+            old += 1
+    return wrong
+
+
+@given(gaze_paths())
+def test_reports_come_in_order_and_never_before_what_they_tell(gaze: list[GazeSample]) -> None:
+    events = track(gaze)
+    for event in events:
+        assert event.t_start_ns <= event.t_end_ns <= event.t_emit_ns
+    assert all(a.t_emit_ns <= b.t_emit_ns for a, b in itertools.pairwise(events))
+
+
+@given(gaze_paths())
+def test_movements_do_not_overlap_and_neither_do_dwells(gaze: list[GazeSample]) -> None:
+    ended = [event for event in track(gaze) if event.stage == "final"]
+    for level in ([e for e in ended if e.kind != "dwell"], [e for e in ended if e.kind == "dwell"]):
+        assert all(a.t_end_ns <= b.t_start_ns for a, b in itertools.pairwise(level))
+
+
+@given(gaze_paths())
+def test_an_id_is_one_movement_and_nothing_comes_after_its_final(gaze: list[GazeSample]) -> None:
+    by_id: dict[int, list[EyeEvent]] = {}
+    for event in track(gaze):
+        by_id.setdefault(event.id, []).append(event)
+    for reports in by_id.values():
+        assert len({r.t_start_ns for r in reports}) == 1
+        assert "final" not in [r.stage for r in reports[:-1]]
+        kinds = {r.kind for r in reports}
+        assert kinds <= {"fixation", "pursuit"} or kinds <= {"blink", "lost"} or kinds in ({"saccade"}, {"dwell"})
+        if kinds <= {"fixation", "pursuit", "dwell"}:
+            assert reports[-1].stage == "final"
+
+
+@given(gaze_paths(), st.lists(st.integers(1, 40), min_size=1, max_size=8))
+def test_the_size_of_the_blocks_changes_nothing(gaze: list[GazeSample], sizes: list[int]) -> None:
+    eyes, events, at = EyeEvents(HFOV_DEG, ASPECT), [], 0
+    for size in itertools.cycle(sizes):
+        if at >= len(gaze):
+            break
+        events += eyes.feed(gaze[at : at + size])
+        at += size
+    whole = EyeEvents(HFOV_DEG, ASPECT)
+    assert events == whole.feed(gaze)
+
+
+@given(gaze_paths())
+def test_what_is_old_enough_is_decided(gaze: list[GazeSample]) -> None:
+    """Wherever the stream is cut off, no label changes that is older than 100 ms and one sampling step."""
+    step_ns = max((b.t_ns - a.t_ns for a, b in itertools.pairwise(gaze)), default=0)
+    assert not gaze or undecided(gaze, DECIDED_NS + step_ns) == []
+
+
+@given(
+    st.lists(st.tuples(st.integers(-20, 20), st.integers(-10, 10), st.integers(20, 400), st.integers(0, 300)), min_size=3, max_size=8),
+    st.sampled_from([0.02, 0.1, 0.3]),
+)
+@settings(max_examples=40)
+def test_at_200_hz_everything_is_decided_in_100_ms(looks: list[tuple[int, int, int, int]], noise_deg: float) -> None:
+    parts: list[Part] = []
+    for x_deg, y_deg, look_ms, closed_ms in looks:
+        parts += [Part("jump", 40, x_deg, y_deg), Part("to", look_ms, x_deg, y_deg)]
+        parts += [Part("closed", closed_ms)] if closed_ms >= 200 else []
+    assert undecided(samples(parts, noise_deg=noise_deg), DECIDED_NS) == []
+
+
+def test_on_a_recording_everything_is_decided_in_100_ms(shared_data: Path) -> None:
+    gaze = read_gaze_csv(shared_data / "gaze" / "lund2013" / "img_UL43_img_Rome.csv")
+    assert gaze.without_gaze > 0
+    assert undecided(gaze.samples[:3000], DECIDED_NS + 2 * MS) == []
+
+
+def test_the_causality_test_can_fail() -> None:
+    """A fixation is not known the moment it begins."""
+    assert undecided(samples([Part("to", 300), Part("jump", 40, 10), Part("to", 300, 10)]), 20 * MS) != []
+
+
+@given(gaze_paths(), st.data())
+@settings(max_examples=50)
+def test_every_sample_is_used_or_counted(gaze: list[GazeSample], data: st.DataObject) -> None:
+    """Shuffled in, repeated or sent back in time: the events are those of the samples that moved time forward."""
+    order = data.draw(st.lists(st.sampled_from(range(len(gaze))), max_size=60)) if gaze else []
+    stream = [gaze[k] for k in order]
+    forward: list[GazeSample] = []
+    for sample in stream:
+        if not forward or sample.t_ns > forward[-1].t_ns:
+            forward.append(sample)
+    eyes = EyeEvents(HFOV_DEG, ASPECT)
+    events = eyes.feed(stream)
+    assert sum(eyes.dropped.values()) == len(stream) - len(forward)
+    assert events == EyeEvents(HFOV_DEG, ASPECT).feed(forward)
