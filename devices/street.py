@@ -16,6 +16,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from devices.gallery.script import Expected
 from devices.recording import Recording
 from devices.video import open_video
 from edge_runtime.config import MS, S
@@ -90,6 +91,13 @@ SCRIPT: tuple[Event, ...] = (
     WatchSet(t_ns=100 * MS, watch="taxi", text="tell me when I see the word taxi"),
     Asked(t_ns=9_300 * MS, question="leaning", text="what am I looking at?"),
 )
+
+EXPECTED: tuple[Expected, ...] = (
+    Expected("alert", "alert", "taxi", 2_640 * MS, 4_500 * MS, holds=("taxi",)),
+    Expected("alert", "alert", "bicycle", 4_300 * MS, 6_500 * MS, holds=("bicycle",)),
+    Expected("find", "answer", "leaning", 9_300 * MS, 11 * S, holds=("do not know", "cannot name"), never=("bicycle",)),
+)
+"""The sign is read, the cyclist's bicycle alerts, and the one that leans on the wall is honestly unknown."""
 
 _NOISE_DEG = 0.3
 _NOISE_SEED = 12

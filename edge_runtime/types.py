@@ -172,6 +172,7 @@ class LookedRegion(Value, frozen=True):
         labels: Best first, at most five.
         lines: Text lines, top to bottom.
         thumb: A thumbnail, or ``None``.
+        unread: Lines found and not given, because they run over the region's edge: half a line reads as another word.
     """
 
     kind: RegionKind
@@ -181,6 +182,7 @@ class LookedRegion(Value, frozen=True):
     labels: tuple[LabelHint, ...] = ()
     lines: tuple[TextLine, ...] = ()
     thumb: Thumb | None = None
+    unread: int = 0
 
     def __post_init__(self) -> None:
         if self.vector is not None and self.vector.size:

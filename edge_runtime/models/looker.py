@@ -126,14 +126,16 @@ class PocketLooker:
         vector, tokens = None, None
         if (can.vector and "vector" in region.want) or (can.tokens and "tokens" in region.want):
             vector, tokens = self._encode(image)
+        lines, unread = self._read(region.box, image) if can.text and "text" in region.want else ((), 0)
         return LookedRegion(
             kind=region.kind,
             box=region.box,
             vector=vector if "vector" in region.want else None,
             tokens=tokens if "tokens" in region.want else None,
             labels=self._name(image) if can.labels and "labels" in region.want else (),
-            lines=self._read(region.box, image) if can.text and "text" in region.want else (),
+            lines=lines,
             thumb=self._thumb(f"{frame_seq}-{index}", image) if "thumb" in region.want else None,
+            unread=unread,
         )
 
     def _encode(self, image: Picture) -> tuple[Vector, Tokens]:
@@ -148,13 +150,14 @@ class PocketLooker:
                 self._namer = self._opened.enter_context(Namer(self._bundle, threads=self._threads))
             return self._namer.name([image])[0]
 
-    def _read(self, box: Box, image: Picture) -> tuple[TextLine, ...]:
+    def _read(self, box: Box, image: Picture) -> tuple[tuple[TextLine, ...], int]:
         with self._cost.of("text"):
             if self._reader is None:
                 self._reader = self._open_reader()
             large = _enlarged(image)
             lines = self._reader.read(large)
-        return tuple(line_in_frame(line, box, large.shape[1], large.shape[0]) for line in lines)
+        whole = [line for line in lines if not line.cut]
+        return tuple(line_in_frame(line, box, large.shape[1], large.shape[0]) for line in whole), len(lines) - len(whole)
 
     def _open_reader(self) -> TextReader:
         from edge_runtime.models.text_onnx import TextReader

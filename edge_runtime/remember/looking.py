@@ -174,6 +174,8 @@ def _note(parts: Parts, number: int, glance: Glance, opened: bool, got: Gathered
 
 def _read(parts: Parts, glance: Glance, got: Gathered) -> None:
     region = glance.region
+    if region.unread:
+        got.dropped.append(Dropped("text", "cut", region.unread))
     if region.kind == "text" or (region.kind == "foveal" and region.lines):
         block, dropped = parts.reader.take(region, glance.eye_id, glance.evidence, glance.heard_ns)
         got.dropped.extend(dropped)

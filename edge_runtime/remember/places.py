@@ -12,7 +12,8 @@ from edge_runtime.types import Vector
 MAX_PLACES = 128
 MAX_STAYS = 16
 _SIGN_CHARS = 24
-_TELLING: tuple[SightingKind, ...] = ("text", "concept", "label")
+_TELLING: tuple[SightingKind, ...] = ("text", "concept")
+"""A label is a guess, often at the very thing that is asked about: no place is called after one."""
 
 
 class Landmark(msgspec.Struct):
@@ -165,12 +166,8 @@ class Places:
 
 
 def called(kind: str, name: str) -> str:
-    """A thing in plain words. A label is a guess, and is said as one."""
-    if kind == "text":
-        return f'the sign "{name}"'
-    if kind == "concept":
-        return f"the {name}"
-    return f"what looks like {'an' if name[:1] in 'aeiou' else 'a'} {name}"
+    """A thing in plain words."""
+    return f'the sign "{name}"' if kind == "text" else f"the {name}"
 
 
 def _telling(sighting: Sighting) -> float:

@@ -17,12 +17,12 @@ _CHARS = 60
 def neighbours(sighting: Sighting, others: Iterable[Sighting]) -> tuple[str, ...]:
     """Up to three things seen beside it or just before, in plain words, nearest in time first.
 
-    Nameless things say nothing, and another name of the thing itself (a label of the same look) is not beside it.
+    Nameless things say nothing, and a label is a guess, often at the thing itself.
     """
     looks = {(look.frame_seq, look.box) for look in sighting.evidence}
     found: dict[str, tuple[int, int]] = {}
     for other in others:
-        if other.id == sighting.id or other.what.kind == "thing" or other.what == sighting.what:
+        if other.id == sighting.id or other.what.kind in ("thing", "label") or other.what == sighting.what:
             continue
         if other.t_end_ns < sighting.t_end_ns - _BEFORE_NS or other.t_start_ns > sighting.t_end_ns + _AFTER_NS:
             continue

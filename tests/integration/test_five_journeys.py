@@ -12,7 +12,7 @@ import pytest
 from apps.playing import Played, play
 from apps.witness import Witness
 from devices import gallery
-from devices.gallery_script import FORGET_FROM_NS, FORGET_NS, PRIVATE_NUMBER, Expected
+from devices.gallery.script import FORGET_FROM_NS, FORGET_NS, PRIVATE_NUMBER, Expected
 from edge_runtime.config import Config, S
 from edge_runtime.decisions import DecisionLog, read_decisions
 from edge_runtime.hosts.replay import replay_journal

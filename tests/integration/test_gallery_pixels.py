@@ -10,14 +10,14 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 
-from devices import gallery_pictures
-from devices.cards import CARDS, Card
-from devices.gallery_camera import project, wall_homography
-from devices.gallery_gaze import fixations
-from devices.gallery_layout import LEDGE_B_M, MUG_BACK_NS, THINGS, Thing, thing_at
-from devices.gallery_motion import track
-from devices.gallery_script import truth
-from devices.gallery_view import View, light_at
+from devices.gallery import pictures
+from devices.gallery.camera import project, wall_homography
+from devices.gallery.cards import CARDS, Card
+from devices.gallery.gaze import fixations
+from devices.gallery.layout import LEDGE_B_M, MUG_BACK_NS, THINGS, Thing, thing_at
+from devices.gallery.motion import track
+from devices.gallery.script import truth
+from devices.gallery.view import View, light_at
 from edge_runtime.config import MS, S
 from edge_runtime.errors import Unreachable
 from edge_runtime.models.bundle import load_bundle
@@ -41,7 +41,7 @@ def hue(number: int) -> tuple[int, int, int]:
     return int(b), int(g), int(r)
 
 
-PHOTOS = [photo.name for photo in gallery_pictures.PHOTOS]
+PHOTOS = [photo.name for photo in pictures.PHOTOS]
 COLOURS = {name: hue(number) for number, name in enumerate(PHOTOS)} | {"mug": MUG_COLOUR}
 
 
@@ -55,7 +55,7 @@ def view() -> View:
 def photographs(pocket_cache: Path) -> dict[str, Picture]:
     """The real photographs."""
     try:
-        return gallery_pictures.load(cache=pocket_cache)
+        return pictures.load(cache=pocket_cache)
     except Unreachable:
         pytest.skip("sample pictures not fetched")
 

@@ -6,11 +6,11 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from devices.gallery_camera import HEIGHT_PX, WIDTH_PX, Pose, floor_homography, project, turn, wall_homography
-from devices.gallery_gaze import fixations, looked_at
-from devices.gallery_motion import track
-from devices.gallery_view import light_at
-from devices.gallery_walk import DURATION_NS
+from devices.gallery.camera import HEIGHT_PX, WIDTH_PX, Pose, floor_homography, project, turn, wall_homography
+from devices.gallery.gaze import fixations, looked_at
+from devices.gallery.motion import track
+from devices.gallery.view import light_at
+from devices.gallery.walk import DURATION_NS
 from edge_runtime.config import MS, S
 
 MOMENTS = st.integers(0, DURATION_NS)

@@ -7,7 +7,7 @@ import dataclasses
 import numpy as np
 import pytest
 
-from devices.cards import CARDS, Card, Line, draw
+from devices.gallery.cards import CARDS, Card, Line, draw
 
 PPM = 360.0
 

@@ -9,12 +9,12 @@ import numpy as np
 import pytest
 
 from devices import gallery
-from devices.cards import CARDS, Card
-from devices.gallery_camera import FOCAL_PX, WIDTH_PX
-from devices.gallery_gaze import blinks, fixations, stand_at
-from devices.gallery_layout import LEDGE_A_M, LEDGE_Y_M, MUG_BACK_NS, MUG_GONE_NS, THINGS, thing_at, things_at
-from devices.gallery_motion import GAZE_HZ, track
-from devices.gallery_script import (
+from devices.gallery.camera import FOCAL_PX, WIDTH_PX
+from devices.gallery.cards import CARDS, Card
+from devices.gallery.gaze import blinks, fixations, stand_at
+from devices.gallery.layout import LEDGE_A_M, LEDGE_Y_M, MUG_BACK_NS, MUG_GONE_NS, THINGS, thing_at, things_at
+from devices.gallery.motion import GAZE_HZ, track
+from devices.gallery.script import (
     EXPECTED,
     FORGET_FROM_NS,
     FORGET_NS,
@@ -24,7 +24,7 @@ from devices.gallery_script import (
     TAUGHT_NS,
     shares_in_view,
 )
-from devices.gallery_walk import DURATION_NS
+from devices.gallery.walk import DURATION_NS
 from edge_runtime.config import MS, AttendConfig, S
 from edge_runtime.errors import Unreachable
 from edge_runtime.protocol import Asked, Forget, Taught, WatchSet

@@ -72,7 +72,7 @@ def test_what_the_log_loses_with_it_is_written_again() -> None:
     assert laptop.id in command.sightings and keys.id not in command.sightings
     again = {row.sighting.id: row for row in wearer.rows()[-2:]}
     assert [thumb.data for thumb in again[laptop.id].thumbs] == [b"alone"]
-    assert again[keys.id].place == "by what looks like a laptop", "the place was called after the mug"
+    assert again[keys.id].place == "at place 1", "the place was called after the mug"
 
 
 def test_a_text_is_forgotten_by_its_words_with_what_is_being_read() -> None:

@@ -56,6 +56,7 @@ def test_the_script_watches_for_a_bicycle_and_for_taxi_and_asks_about_the_leanin
 
     assert watches == {"bicycle": "tell me when I see a bicycle", "taxi": "tell me when I see the word taxi"}
     assert looked.what == "leaning bicycle"
+    assert {expected.about for expected in street.EXPECTED} == {*watches, asked.question}
 
 
 def test_without_a_network_preparing_says_what_to_do(isolated: Path) -> None:

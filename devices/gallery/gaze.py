@@ -14,8 +14,8 @@ from typing import NamedTuple
 
 import numpy as np
 
-from devices.gallery_layout import Thing, thing_at
-from devices.gallery_walk import DURATION_NS, GLANCES, STANDS, Glance
+from devices.gallery.layout import Thing, thing_at
+from devices.gallery.walk import DURATION_NS, GLANCES, STANDS, Glance
 from edge_runtime.config import MS, S
 
 _LONGEST_S = 0.60

@@ -8,11 +8,11 @@ from typing import Literal
 
 import numpy as np
 
-from devices.gallery_camera import project
-from devices.gallery_gaze import Fixation, fixations
-from devices.gallery_layout import THINGS
-from devices.gallery_motion import Track, track
-from devices.gallery_walk import DURATION_NS
+from devices.gallery.camera import project
+from devices.gallery.gaze import Fixation, fixations
+from devices.gallery.layout import THINGS
+from devices.gallery.motion import Track, track
+from devices.gallery.walk import DURATION_NS
 from edge_runtime.config import MS, S
 from edge_runtime.protocol import Asked, Event, Forget, Taught, WatchSet
 from edge_runtime.records import Concept, Scope

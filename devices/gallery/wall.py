@@ -12,9 +12,9 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from devices.cards import CARDS, draw
-from devices.gallery_frames import hang
-from devices.gallery_layout import (
+from devices.gallery.cards import CARDS, draw
+from devices.gallery.frames import hang
+from devices.gallery.layout import (
     DADO_M,
     HANG_M,
     LEDGE_Y_M,

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from devices.gallery_layout import LEDGE_A_M, LEDGE_Y_M
+from devices.gallery.layout import LEDGE_A_M, LEDGE_Y_M
 from edge_runtime.config import S
 
 DURATION_NS = 90 * S

@@ -9,13 +9,13 @@ from __future__ import annotations
 import functools
 from collections.abc import Iterator
 
-from devices import gallery_pictures
-from devices.gallery_camera import HEIGHT_PX, HFOV_DEG, WIDTH_PX
-from devices.gallery_motion import track
-from devices.gallery_pictures import PHOTOS
-from devices.gallery_script import SCRIPT, truth
-from devices.gallery_view import View
-from devices.gallery_walk import DURATION_NS
+from devices.gallery import pictures
+from devices.gallery.camera import HEIGHT_PX, HFOV_DEG, WIDTH_PX
+from devices.gallery.motion import track
+from devices.gallery.pictures import PHOTOS
+from devices.gallery.script import SCRIPT, truth
+from devices.gallery.view import View
+from devices.gallery.walk import DURATION_NS
 from devices.recording import Recording
 from edge_runtime.config import S
 from edge_runtime.hosts.capture import Frame
@@ -39,7 +39,7 @@ def prepare(say: Say = quiet) -> None:
         HashMismatch: A file is not the one that was asked for.
         DeviceError: The cache cannot be written.
     """
-    gallery_pictures.load(say=say)
+    pictures.load(say=say)
 
 
 def render(t_ns: int, seed: int = DEFAULT_SEED) -> Picture:
@@ -77,13 +77,13 @@ def sample(seed: int = DEFAULT_SEED) -> Recording:
         offered_hz=float(OFFERED_HZ),
         duration_ns=DURATION_NS,
         has_gaze=True,
-        note=f"{_HOW}\n\nThe photographs, as their packages state it:\n{gallery_pictures.credits()}",
+        note=f"{_HOW}\n\nThe photographs, as their packages state it:\n{pictures.credits()}",
     )
 
 
 @functools.lru_cache(maxsize=1)
 def _view(seed: int) -> View:
-    return View(track(seed), gallery_pictures.load(), seed)
+    return View(track(seed), pictures.load(), seed)
 
 
 _gaze = functools.lru_cache(maxsize=2)(lambda seed: track(seed).samples())

@@ -12,10 +12,10 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from devices.gallery_camera import HEIGHT_PX, WIDTH_PX, Pose, floor_homography, wall_homography
-from devices.gallery_layout import WALL_LEFT_M, WALL_TOP_M
-from devices.gallery_motion import Track
-from devices.gallery_wall import FLOOR_PPM, PPM, paint_floor, paint_wall
+from devices.gallery.camera import HEIGHT_PX, WIDTH_PX, Pose, floor_homography, wall_homography
+from devices.gallery.layout import WALL_LEFT_M, WALL_TOP_M
+from devices.gallery.motion import Track
+from devices.gallery.wall import FLOOR_PPM, PPM, paint_floor, paint_wall
 from edge_runtime.config import MS, S
 from edge_runtime.pixels import Picture
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import cv2
 import numpy as np
 
-from devices.gallery_layout import Mount
+from devices.gallery.layout import Mount
 from edge_runtime.pixels import Picture
 
 Colour = tuple[int, int, int]

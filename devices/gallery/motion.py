@@ -11,9 +11,9 @@ import functools
 import numpy as np
 import numpy.typing as npt
 
-from devices.gallery_camera import Pose, project
-from devices.gallery_gaze import closed, looked_at, stand_at
-from devices.gallery_walk import DURATION_NS
+from devices.gallery.camera import Pose, project
+from devices.gallery.gaze import closed, looked_at, stand_at
+from devices.gallery.walk import DURATION_NS
 from edge_runtime.config import MS, S
 from gaze.types import GazeSample
 
