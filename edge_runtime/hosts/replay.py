@@ -66,6 +66,8 @@ class Cost:
     model_cpu_ns: int = 0
     last_ns: int = 0
     failed_looks: dict[str, int] = field(default_factory=dict)
+    dropped: dict[str, int] = field(default_factory=dict)
+    """What was let go outside the core, by ``"what:reason"``."""
 
 
 class ReplayHost:
@@ -136,6 +138,8 @@ class ReplayHost:
             end_ns += TICK_NS
             self._advance(end_ns)
         self.cost.last_ns = last_ns
+        for reason, count in (self._eyes.dropped if self._eyes is not None else {}).items():
+            self._drop(f"gaze_sample:{reason}", count)
         return self.cost
 
     # ------------------------------------------------------------ inputs
@@ -143,7 +147,8 @@ class ReplayHost:
     def _frame(self, frame: Frame) -> None:
         self.cost.frames += 1
         signals, self._luma = pixels.signals(frame.image, self._luma)
-        self._workers.ring.push(frame)
+        for drop in self._workers.ring.push(frame):
+            self._drop(f"{drop.what}:{drop.reason}", drop.count)
         height, width = frame.image.shape[:2]
         t_ns = frame.t_capture_ns
         self._feed(FrameSeen(t_ns=t_ns, seq=frame.seq, t_capture_ns=t_ns, width_px=width, height_px=height, signals=signals))
@@ -237,6 +242,9 @@ class ReplayHost:
             if isinstance(event, SpeechEnded):
                 left = (end_ns - t_ns) * _CHARS_PER_S // S
                 self._later(SpeechEnded(t_ns=t_ns, answers=event.answers, spoken_chars=max(0, event.spoken_chars - left)))
+
+    def _drop(self, what: str, count: int) -> None:
+        self.cost.dropped[what] = self.cost.dropped.get(what, 0) + count
 
     def _later(self, event: Event) -> None:
         self._order += 1
