@@ -7,20 +7,22 @@ is ``NAME.mp4`` beside it. Everything else is for the scorer.
 from __future__ import annotations
 
 import argparse
+import contextlib
 import dataclasses
 import json
 import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
+from typing import NamedTuple
+
+import msgspec
 
 from apps.playing import play
 from apps.witness import Witness
-from devices.recording import Recording
 from devices.video import open_video
 from edge_runtime.config import Config, S
-from edge_runtime.errors import EdgeError, InputError
+from edge_runtime.errors import DeviceError, EdgeError, InputError
 from edge_runtime.models.bundle import load_bundle
 from edge_runtime.models.looker import Looker, open_looker
 from edge_runtime.protocol import Asked, Event, WatchSet
@@ -28,52 +30,120 @@ from edge_runtime.settings import load
 from gaze.types import GazeSample
 
 
-def read_annotation(path: Path) -> tuple[tuple[GazeSample, ...], tuple[Event, ...]]:
-    """What a system may know of an annotated clip: its gaze, and the wearer's words.
+class _Part(msgspec.Struct, frozen=True):
+    """Part of an annotation; whatever is not named here is passed over unread."""
+
+
+class _Watch(_Part, frozen=True):
+    watch: str
+    ask: str
+
+
+class _Question(_Part, frozen=True):
+    qid: str
+    ask_t: float
+    question: str
+    options: tuple[str, ...]
+
+
+class _Annotation(_Part, frozen=True):
+    gaze: tuple[tuple[float, float | None, float | None], ...]
+    watches: tuple[_Watch, ...]
+    questions: tuple[_Question, ...]
+
+
+class Clip(NamedTuple):
+    """An annotated clip: the file, and what a system may know of it beside its frames.
+
+    Attributes:
+        path: The video.
+        gaze: In order of time.
+        script: The wearer's words, in order of time.
+    """
+
+    path: Path
+    gaze: tuple[GazeSample, ...]
+    script: tuple[Event, ...]
+
+
+def read_annotation(path: Path) -> Clip:
+    """Read what may be read of the annotation ``NAME.json``.
 
     Raises:
         InputError: The file is not an annotation.
     """
     try:
-        row: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
-        gaze = tuple(GazeSample(round(t * S), x, y) for t, x, y in row["gaze"])
-        watches = [WatchSet(t_ns=0, watch=w["watch"], text=w["ask"]) for w in row["watches"]]
-        asked = [
-            Asked(t_ns=round(q["ask_t"] * S), question=q["qid"], text=q["question"], options=tuple(q["options"])) for q in row["questions"]
-        ]
-        return gaze, tuple(sorted((*watches, *asked), key=lambda event: event.t_ns))
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        raise InputError(f"{path} is not a clip annotation: {error!r}", hint="it needs gaze, watches and questions") from error
+        row = msgspec.json.decode(path.read_bytes(), type=_Annotation)
+        gaze = sorted((GazeSample(round(t * S), x, y) for t, x, y in row.gaze), key=lambda sample: sample.t_ns)
+        watches = [WatchSet(t_ns=0, watch=w.watch, text=w.ask) for w in row.watches]
+        asked = [Asked(t_ns=round(q.ask_t * S), question=q.qid, text=q.question, options=q.options) for q in row.questions]
+    except (OSError, ValueError, OverflowError, msgspec.MsgspecError) as error:
+        raise InputError(f"{path} is not a clip annotation: {error}", hint="it needs gaze, watches and questions") from error
+    return Clip(path.with_suffix(".mp4"), tuple(gaze), tuple(sorted((*watches, *asked), key=lambda event: event.t_ns)))
 
 
-def evaluate(folder: Path, config: Config, looker: Looker) -> Iterator[dict[str, object]]:
-    """Log lines of every annotated clip in a folder, in order of name.
+def read_annotations(folder: Path) -> list[Clip]:
+    """Every annotated clip of a folder, in order of name.
 
     Raises:
-        InputError: No annotation there, or one that cannot be read.
-        VideoError: A clip cannot be decoded.
+        InputError: There is none, or one cannot be read.
     """
     paths = sorted(folder.glob("*.json"))
     if not paths:
         raise InputError(f"no annotations in {folder}", hint="a folder with NAME.json beside NAME.mp4")
-    for path in paths:
-        gaze, script = read_annotation(path)
-        video = open_video(path.with_suffix(".mp4"), offered_hz=config.capture.offered_hz)
-        recording = dataclasses.replace(video, gaze=gaze, has_gaze=True, script=script, hfov_deg=config.attend.hfov_deg)
-        yield from _log(path.with_suffix(".mp4").name, recording, config, looker)
+    return [read_annotation(path) for path in paths]
 
 
-def _log(clip: str, recording: Recording, config: Config, looker: Looker) -> Iterator[dict[str, object]]:
+def evaluate(clip: Clip, config: Config, looker: Looker) -> Iterator[dict[str, object]]:
+    """Play a clip; returns the lines that a scorer reads: every answer, alert and event boundary.
+
+    A question that got no answer has a line too, with ``choice`` null.
+
+    Raises:
+        VideoError: The clip cannot be decoded.
+    """
+    video = open_video(clip.path, offered_hz=config.capture.offered_hz)
+    recording = dataclasses.replace(video, gaze=clip.gaze, has_gaze=True, script=clip.script, hfov_deg=config.attend.hfov_deg)
     witness = Witness()
     with tempfile.TemporaryDirectory() as out, play(recording, Path(out), config, looker, witness=witness):
         pass
+    unanswered = {event.question: None for event in clip.script if isinstance(event, Asked)}
     for t_ns, response in witness.said:
         if response.question:
-            yield {"clip": clip, "kind": "answer", "qid": response.question, "choice": response.choice, "said": response.text}
+            unanswered.pop(response.question, None)
+            yield _line(clip, "answer", qid=response.question, choice=response.choice, said=response.text)
         if response.watch:
-            yield {"clip": clip, "kind": "alert", "watch": response.watch, "t": t_ns / S, "said": response.text}
+            yield _line(clip, "alert", watch=response.watch, t=t_ns / S, said=response.text)
+    for question in unanswered:
+        yield _line(clip, "answer", qid=question, choice=None, said="")
     for t_ns in witness.boundaries_ns:
-        yield {"clip": clip, "kind": "event_boundary", "t": t_ns / S}
+        yield _line(clip, "event_boundary", t=t_ns / S)
+
+
+def _line(clip: Clip, kind: str, **fields: object) -> dict[str, object]:
+    return {"clip": clip.path.name, "kind": kind, **fields}
+
+
+@contextlib.contextmanager
+def _log_file(path: Path) -> Iterator[Callable[[dict[str, object]], None]]:
+    """Begin a log; gives what writes a line of it, at once."""
+    try:
+        file = path.open("w", encoding="utf-8", buffering=1)
+    except OSError as error:
+        raise _refused(path, error) from error
+
+    def write(line: dict[str, object]) -> None:
+        try:
+            file.write(json.dumps(line) + "\n")
+        except OSError as error:
+            raise _refused(path, error) from error
+
+    with file:
+        yield write
+
+
+def _refused(path: Path, error: OSError) -> DeviceError:
+    return DeviceError(f"{path} cannot be written: {error.strerror}", hint="free some disk or choose another file with --log")
 
 
 def main(argv: list[str] | None = None) -> int:
@@ -85,13 +155,12 @@ def main(argv: list[str] | None = None) -> int:
     args = parser.parse_args(argv)
     try:
         config = load({}).config
-        with (
-            open_looker(load_bundle(config.models.bundle), threads=config.models.threads) as looker,
-            args.log.open("w", encoding="utf-8") as log,
-        ):
-            for line in evaluate(args.folder, config, looker):
-                log.write(json.dumps(line) + "\n")
-                log.flush()
+        # All of them before the log is begun: one that cannot be read costs no earlier log.
+        clips = read_annotations(args.folder)
+        with open_looker(load_bundle(config.models.bundle), threads=config.models.threads) as looker, _log_file(args.log) as write:
+            for clip in clips:
+                for line in evaluate(clip, config, looker):
+                    write(line)
     except EdgeError as error:
         sys.stderr.write(f"evaluate: {error}\nhint: {error.hint}\n")
         return error.exit_code

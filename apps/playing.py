@@ -3,20 +3,19 @@
 from __future__ import annotations
 
 import contextlib
-import shutil
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import msgspec
 
+from apps.output import prepare_out
 from apps.witness import Witness
 from devices.recording import Recording
 from edge_runtime import __version__
 from edge_runtime.config import Config
 from edge_runtime.core import Core
 from edge_runtime.decisions import DecisionLog
-from edge_runtime.errors import DeviceError, UsageError
 from edge_runtime.hosts.capture import FrameRing
 from edge_runtime.hosts.replay import Cost, Observer, ReplayHost
 from edge_runtime.hosts.workers import Workers
@@ -25,8 +24,6 @@ from edge_runtime.models.looker import Looker
 from edge_runtime.store import Store, open_store
 from edge_runtime.types import Session
 from gaze import EyeEvents
-
-_OURS = ("decisions.jsonl", "report.html", "journal", "log", "run.json")
 
 
 @dataclass(frozen=True)
@@ -38,28 +35,6 @@ class Played:
     journal: Journal
     store: Store
     out: Path
-
-
-def prepare_out(out: Path) -> None:
-    """Make the output folder, and clear what an earlier run left in it.
-
-    Raises:
-        UsageError: It holds something that no run of ours has written.
-        DeviceError: It cannot be made.
-    """
-    try:
-        out.mkdir(parents=True, exist_ok=True)
-        strangers = [path.name for path in out.iterdir() if path.name not in _OURS]
-        if strangers:
-            raise UsageError(f"{out} holds {strangers[0]}, which no run of ours has written", hint="choose an empty folder with --out")
-        for name in _OURS:
-            path = out / name
-            if path.is_dir():
-                shutil.rmtree(path)
-            else:
-                path.unlink(missing_ok=True)
-    except OSError as error:
-        raise DeviceError(f"{out} cannot be written: {error.strerror}", hint="choose another folder with --out") from error
 
 
 @contextlib.contextmanager

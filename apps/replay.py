@@ -5,15 +5,17 @@ from __future__ import annotations
 import argparse
 import dataclasses
 import json
+import logging
 import re
 import sys
 import time
 from pathlib import Path
 
-from apps.playing import Played, play, prepare_out
+from apps.output import prepare_out
+from apps.playing import Played, play
 from apps.report import write_report
 from apps.report.run import Run
-from apps.telling import clock, tell
+from apps.telling import clock, failures, tell
 from apps.witness import Witness
 from devices import gallery, street
 from devices.gaze_csv import read_gaze_csv
@@ -27,11 +29,18 @@ from edge_runtime.hosts.replay import replay_journal
 from edge_runtime.journal import Head, JournalReader, Step
 from edge_runtime.models.bundle import load_bundle
 from edge_runtime.models.looker import open_looker
-from edge_runtime.protocol import Asked, Command, Event, WatchSet
-from edge_runtime.records import Query, Sighting
+from edge_runtime.protocol import Asked, Command, Event, FrameSeen, WatchSet
+from edge_runtime.records import Dropped, Query, Sighting
 from edge_runtime.settings import Loaded, load
 
+# What a device has to say about a recording is said here, in one place and one voice.
+logging.getLogger("devices").addHandler(logging.NullHandler())
+
+_BUILT_IN = {"sample": gallery, "street": street}
+_TITLES = {"sample": "A walk along a gallery wall", "street": "A street, ten seconds"}
 _ASK = re.compile(r"\s*(\d+(?:\.\d+)?)\s*:\s*(\S.*)", re.DOTALL)
+_LATEST_ASK_NS = 60 * S
+"""A question may come this long after the recording is over; later is a slip of the hand, and would be hours of empty stream."""
 
 
 def add(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
@@ -56,10 +65,12 @@ def run(args: argparse.Namespace) -> int:
     loaded: Loaded = load(getattr(args, "flags", {}), path=getattr(args, "config", None))
     source = Path(args.source)
     out = args.out or Path("out") / (source.stem if source.suffix else source.name)
-    if args.source not in ("sample", "street") and source.is_dir():
+    if args.source not in _BUILT_IN and source.is_dir():
         summary = _play_journal(source, out, args)
     else:
-        summary = _play_recording(_with_words(_recording(args, loaded.config), args), out, loaded.config, quiet=args.json)
+        words = _words(args)
+        recording = _with_words(_recording(args, loaded.config), words)
+        summary = _play_recording(recording, _TITLES.get(args.source, source.name), out, loaded.config, quiet=args.json)
     if args.json:
         sys.stdout.write(json.dumps(summary, indent=2) + "\n")
     else:
@@ -69,13 +80,14 @@ def run(args: argparse.Namespace) -> int:
 
 
 def _recording(args: argparse.Namespace, config: Config) -> Recording:
-    if args.source in ("sample", "street"):
-        if args.gaze is not None:
-            raise UsageError(f"'{args.source}' brings its own gaze", hint="give --gaze with a video of yours")
-        module = gallery if args.source == "sample" else street
-        module.prepare(_say)
+    if args.source in _BUILT_IN:
+        if args.gaze is not None or args.hfov_deg is not None:
+            raise UsageError(f"'{args.source}' brings its own gaze and camera", hint="give --gaze and --hfov-deg with a video of yours")
+        _BUILT_IN[args.source].prepare(_say)
         return gallery.sample() if args.source == "sample" else street.street()
-    hfov_deg = args.hfov_deg or config.attend.hfov_deg
+    hfov_deg = config.attend.hfov_deg if args.hfov_deg is None else args.hfov_deg
+    if not 0.0 < hfov_deg < 180.0:
+        raise UsageError(f"--hfov-deg {hfov_deg:g} is no field of view", hint="degrees between 0 and 180; leave it out for 90")
     recording = open_video(Path(args.source), offered_hz=config.capture.offered_hz)
     recording = dataclasses.replace(recording, hfov_deg=hfov_deg)
     if args.gaze is None:
@@ -83,34 +95,51 @@ def _recording(args: argparse.Namespace, config: Config) -> Recording:
     gaze = read_gaze_csv(args.gaze, hfov_deg=hfov_deg, aspect=recording.width_px / recording.height_px)
     for reason, count in gaze.dropped.items():
         _say(f"gaze: {count} rows dropped: {reason}")
-    return dataclasses.replace(recording, gaze=gaze.samples, has_gaze=True, note=f"{recording.note}\n\n{gaze.note}")
+    note = f"A video file, {recording.width_px} x {recording.height_px}, with gaze from {args.gaze.name}.\n\n{gaze.note}."
+    return dataclasses.replace(recording, gaze=gaze.samples, has_gaze=True, note=note)
 
 
-def _with_words(recording: Recording, args: argparse.Namespace) -> Recording:
-    """The recording with what the command line asks and watches for added to its script."""
+def _words(args: argparse.Namespace) -> list[Event]:
+    """What the command line watches for and asks."""
     words: list[Event] = [WatchSet(t_ns=0, watch=f"cli-{n}", text=text) for n, text in enumerate(args.watch, 1)]
     for n, text in enumerate(args.ask, 1):
         found = _ASK.fullmatch(text)
         if found is None:
             raise UsageError(f"--ask {text!r} has no time", hint='write seconds, a colon and the question: --ask "9.5: where was my mug?"')
         words.append(Asked(t_ns=int(float(found[1]) * S), question=f"cli-{n}", text=found[2].strip()))
+    return words
+
+
+def _with_words(recording: Recording, words: list[Event]) -> Recording:
+    """The recording with these words added to its script."""
+    late = next((word for word in words if word.t_ns > recording.duration_ns + _LATEST_ASK_NS), None)
+    if late is not None:
+        raise UsageError(
+            f"--ask at {late.t_ns / S:g} s comes long after the recording is over", hint=f"it lasts {recording.duration_ns / S:.1f} s"
+        )
     script = sorted((*recording.script, *words), key=lambda event: event.t_ns)
     return dataclasses.replace(recording, script=tuple(script))
 
 
-def _play_recording(recording: Recording, out: Path, config: Config, *, quiet: bool) -> dict[str, str]:
+def _play_recording(recording: Recording, title: str, out: Path, config: Config, *, quiet: bool) -> dict[str, str]:
     _say(f"{recording.name}: {recording.note.splitlines()[0]}")
     witness = Witness()
     begun_s = time.monotonic()
     with open_looker(load_bundle(config.models.bundle), threads=config.models.threads) as looker:
         with play(recording, out, config, looker, witness=witness) as played:
             wall_s = time.monotonic() - begun_s
+            dropped = (*recording.dropped(), *witness.dropped, *played.cost.dropped, *played.store.dropped)
             stats = _stats(played, wall_s)
             rows, places = played.store.search(Query(limit=2000, newest_first=False))
             thumbs = {e.thumb_id: played.store.thumb(e.thumb_id) for row in rows for e in row.evidence if e.thumb_id is not None}
             made_with = f"bundle {looker.capabilities.bundle}, edge_runtime {__version__}"
         named = {row.place_id: place for row, place in zip(rows, places, strict=True) if row.place_id is not None}
-        run_ = _run_of(out, recording.name, made_with, witness, rows, named, {k: v for k, v in thumbs.items() if v}, stats)
+        run_ = _run_of(out, title, made_with, witness, dropped, rows, named, {k: v for k, v in thumbs.items() if v}, stats)
+    for drop in recording.dropped():
+        if drop.reason == "truncated":
+            _say(f"{title} ends early: {drop.count} frames that it promises are missing")
+    for line in failures(run_):
+        _say(line)
     write_report(run_, out / "report.html")
     if not quiet:
         tell(run_, sys.stdout)
@@ -118,10 +147,11 @@ def _play_recording(recording: Recording, out: Path, config: Config, *, quiet: b
 
 
 def _play_journal(source: Path, out: Path, args: argparse.Namespace) -> dict[str, str]:
-    if args.watch or args.ask or args.gaze:
-        raise UsageError("a journal is replayed as it was recorded", hint="--watch, --ask and --gaze go with a recording")
+    if args.watch or args.ask or args.gaze is not None or args.hfov_deg is not None:
+        raise UsageError("a journal is replayed as it was recorded", hint="--watch, --ask, --gaze and --hfov-deg go with a recording")
     reader = JournalReader(source)
-    if out.resolve() in (source.resolve(), reader.folder.resolve(), reader.folder.parent.resolve()):
+    folder = reader.folder.resolve()
+    if out.resolve() in (source.resolve(), folder, *folder.parents):
         raise UsageError(f"{out} is the journal's own folder", hint="choose another one with --out")
     prepare_out(out)
     witness = Witness()
@@ -131,7 +161,8 @@ def _play_journal(source: Path, out: Path, args: argparse.Namespace) -> dict[str
     rows = core.memory.recall(Query(limit=2000, newest_first=False))
     places = {row.place_id: core.memory.place_name(row.place_id) for row in rows if row.place_id is not None}
     made_with = f"bundle {reader.heads[0].session.capabilities.bundle}, edge_runtime {__version__}"
-    run_ = _run_of(source, f"journal {source.name}", made_with, witness, rows, places, {}, stats)
+    title = f"Journal of {(folder.parent if folder.name == 'journal' else folder).name}"
+    run_ = _run_of(source, title, made_with, witness, witness.dropped, rows, places, {}, stats)
     write_report(run_, out / "report.html")
     if not args.json:
         tell(run_, sys.stdout)
@@ -143,6 +174,7 @@ def _run_of(
     title: str,
     made_with: str,
     witness: Witness,
+    dropped: tuple[Dropped, ...],
     rows: tuple[Sighting, ...],
     places: dict[int, str],
     thumbs: dict[str, bytes],
@@ -158,13 +190,15 @@ def _run_of(
             events.append((index, record.event))
         commands.extend((index, command) for command in record.commands)
     head: Head = reader.heads[0]
+    last_ns = max((event.t_ns for _, event in events), default=0)
     return Run(
         title=title,
         note=head.note,
         made_with=made_with,
         width_px=head.width_px,
         height_px=head.height_px,
-        duration_ns=events[-1][1].t_ns if events else 0,
+        # Until the last frame; what follows is a run listening to silence.
+        duration_ns=max((event.t_ns for _, event in events if isinstance(event, FrameSeen)), default=last_ns),
         hfov_deg=head.config.attend.hfov_deg,
         stills=tuple(witness.stills),
         events=events,
@@ -174,7 +208,7 @@ def _run_of(
         places=places,
         thumbs=thumbs,
         gauges=tuple(witness.gauges),
-        dropped=witness.dropped,
+        dropped=dropped,
         forgotten=tuple(witness.forgotten),
         stats=stats,
     )

@@ -6,7 +6,7 @@ from typing import TextIO
 
 from apps.report.run import Run
 from edge_runtime.config import S
-from edge_runtime.protocol import Asked, Feedback, Forget, Say, Taught, WatchSet
+from edge_runtime.protocol import Asked, Failed, Feedback, Forget, Say, Taught, WatchSet
 
 
 def clock(t_ns: int) -> str:
@@ -31,6 +31,15 @@ def tell(run: Run, out: TextIO) -> None:
         lines.append((t_ns, 0, f"you      forget ({what} is gone from memory, log and journal)"))
     for t_ns, _, words in sorted(lines):
         out.write(f"{clock(t_ns):>8}  {words}\n")
+
+
+def failures(run: Run) -> list[str]:
+    """What did not work while it ran, one line a reason: ``3 requests failed (storeerror): the disk ... is full``."""
+    counts: dict[tuple[str, str], int] = {}
+    for _, event in run.events:
+        if isinstance(event, Failed):
+            counts[event.reason, event.detail] = counts.get((event.reason, event.detail), 0) + 1
+    return [f"{count} request{'s' * (count > 1)} failed ({reason}): {detail}" for (reason, detail), count in counts.items()]
 
 
 def _words(event: object) -> str:

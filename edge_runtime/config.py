@@ -82,7 +82,7 @@ class JournalConfig(Section, frozen=True):
     journal_bytes: Annotated[int, Meta(ge=65536, description="all segments together")] = 256 * MIB
     segment_bytes: Annotated[int, Meta(ge=4096, description="one segment")] = 16 * MIB
     segment_ns: Annotated[int, Meta(ge=0, description="a segment is closed after this much stream time")] = 60 * S
-    record_pixels: Annotated[bool, Meta(description="keep thumbnails and frames in the journal")] = False
+    record_pixels: Annotated[bool, Meta(description="keep thumbnails in the journal; without it the journal holds no pixels")] = False
     keep_tokens: Annotated[bool, Meta(description="keep tokens beside the journal")] = True
 
 

@@ -24,7 +24,7 @@ class DecisionLog:
     def __init__(self, path: Path) -> None:
         self._path = path
         try:
-            self._file: IO[bytes] = path.open("wb", buffering=0)
+            self._file: IO[bytes] = path.open("wb")
         except OSError as error:
             raise _refused(path, error) from error
 
@@ -34,32 +34,40 @@ class DecisionLog:
 
     def __exit__(self, *exc: object) -> None:
         """Close the file."""
-        self._file.close()
+        try:
+            self._file.close()
+        except OSError as error:
+            raise _refused(self._path, error) from error
 
     def write(self, decision: Decision) -> None:
         """Append one line."""
         try:
             self._file.write(_encoder.encode(decision) + b"\n")
+            self._file.flush()
         except OSError as error:
             raise _refused(self._path, error) from error
 
     def forget(self, t_from_ns: int) -> int:
         """Remove every decision made at or after ``t_from_ns``; returns how many."""
-        kept, gone = [], 0
-        for line in self._path.read_bytes().splitlines(keepends=True):
-            if _decoder.decode(line).t_ns < t_from_ns:
-                kept.append(line)
-            else:
-                gone += 1
         try:
+            lines = self._path.read_bytes().splitlines(keepends=True)
+            kept = [line for line in lines if _earlier(line, t_from_ns)]
             self._file.close()
             fresh = self._path.with_suffix(".fresh")
             fresh.write_bytes(b"".join(kept))
             fresh.replace(self._path)
-            self._file = self._path.open("ab", buffering=0)
+            self._file = self._path.open("ab")
         except OSError as error:
             raise _refused(self._path, error) from error
-        return gone
+        return len(lines) - len(kept)
+
+
+def _earlier(line: bytes, t_from_ns: int) -> bool:
+    """Whether a line was decided before a time; one that cannot be read cannot be shown to be, and goes."""
+    try:
+        return _decoder.decode(line).t_ns < t_from_ns
+    except msgspec.DecodeError:
+        return False
 
 
 def _refused(path: Path, error: OSError) -> DeviceError:

@@ -40,6 +40,7 @@ from edge_runtime.protocol import (
     StopSpeech,
     Tick,
 )
+from edge_runtime.records import Dropped
 from gaze import EyeEvents
 from gaze.types import GazeSample
 
@@ -66,8 +67,16 @@ class Cost:
     model_cpu_ns: int = 0
     last_ns: int = 0
     failed_looks: dict[str, int] = field(default_factory=dict)
-    dropped: dict[str, int] = field(default_factory=dict)
-    """What was let go outside the core, by ``"what:reason"``."""
+    dropped: list[Dropped] = field(default_factory=list)
+    """What was let go outside the core: totals by what and reason."""
+
+    def drop(self, drop: Dropped) -> None:
+        """Add to the totals."""
+        for index, known in enumerate(self.dropped):
+            if (known.what, known.reason) == (drop.what, drop.reason):
+                self.dropped[index] = Dropped(drop.what, drop.reason, known.count + drop.count)
+                return
+        self.dropped.append(drop)
 
 
 class ReplayHost:
@@ -139,7 +148,7 @@ class ReplayHost:
             self._advance(end_ns)
         self.cost.last_ns = last_ns
         for reason, count in (self._eyes.dropped if self._eyes is not None else {}).items():
-            self._drop(f"gaze_sample:{reason}", count)
+            self.cost.drop(Dropped("gaze_sample", reason, count))
         return self.cost
 
     # ------------------------------------------------------------ inputs
@@ -148,7 +157,7 @@ class ReplayHost:
         self.cost.frames += 1
         signals, self._luma = pixels.signals(frame.image, self._luma)
         for drop in self._workers.ring.push(frame):
-            self._drop(f"{drop.what}:{drop.reason}", drop.count)
+            self.cost.drop(drop)
         height, width = frame.image.shape[:2]
         t_ns = frame.t_capture_ns
         self._feed(FrameSeen(t_ns=t_ns, seq=frame.seq, t_capture_ns=t_ns, width_px=width, height_px=height, signals=signals))
@@ -242,9 +251,6 @@ class ReplayHost:
             if isinstance(event, SpeechEnded):
                 left = (end_ns - t_ns) * _CHARS_PER_S // S
                 self._later(SpeechEnded(t_ns=t_ns, answers=event.answers, spoken_chars=max(0, event.spoken_chars - left)))
-
-    def _drop(self, what: str, count: int) -> None:
-        self.cost.dropped[what] = self.cost.dropped.get(what, 0) + count
 
     def _later(self, event: Event) -> None:
         self._order += 1

@@ -116,8 +116,13 @@ class Journal:
         return t_from_ns
 
     def close(self) -> None:
-        """Close the files; nothing more can be written."""
-        self._close_files()
+        """Close the files; nothing more can be written.
+
+        Raises:
+            DeviceError: The disk refuses what was still to be written.
+        """
+        with _disk(self._folder):
+            self._close_files()
 
     # ------------------------------------------------------------ inside
 
@@ -128,7 +133,7 @@ class Journal:
         head = codec.encode(self._head)
         segment = _Segment(self._folder, number)
         self._segments.append(segment)
-        self._file = segment.path.open("wb", buffering=0)
+        self._file = segment.path.open("wb")
         self._file.write(MAGIC)
         segment.nbytes = segment.head_nbytes = len(MAGIC) + _write(self._file, head)
 
@@ -172,9 +177,10 @@ class Journal:
             if region.tokens is None or region.tokens.emb is None:
                 continue
             if self._tokens is None:
-                self._tokens = self._segments[-1].tokens_path.open("wb", buffering=0)
+                self._tokens = self._segments[-1].tokens_path.open("wb")
             data = np.ascontiguousarray(region.tokens.emb, dtype="<f2").tobytes()
             self._tokens.write(data)
+            self._tokens.flush()
             written += len(data)
         return written
 
@@ -228,6 +234,7 @@ def _write(file: IO[bytes] | None, body: bytes) -> int:
         raise DeviceError("the journal is closed", hint="open a new one")
     record = framed(body)
     file.write(record)
+    file.flush()  # a buffered file writes all or raises; unbuffered it may write half and say so in a number nobody reads
     return len(record)
 
 

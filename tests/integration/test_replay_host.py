@@ -62,6 +62,13 @@ def test_the_journal_replays_exactly_without_models_pixels_or_log(tmp_path: Path
     assert replayed(tmp_path / "run", tmp_path / "again.jsonl") == decisions
 
 
+def test_no_journal_file_holds_a_pixel_unless_recording_is_on(tmp_path: Path) -> None:
+    config = Config(journal=msgspec.structs.replace(Config().journal, segment_ns=1 * S))
+    world.run(tmp_path / "run", config=config)
+    for path in (tmp_path / "run/journal").iterdir():
+        assert b"pixels of" not in path.read_bytes(), path
+
+
 def test_the_journal_replays_exactly_without_its_tokens(tmp_path: Path) -> None:
     world.run(tmp_path / "run")
     tokens = list((tmp_path / "run/journal").glob("*.tokens"))
