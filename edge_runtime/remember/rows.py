@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from typing import Protocol
 
 import msgspec
 
@@ -19,6 +19,14 @@ DEADLINE_NS = 2 * S
 MAX_ROWS = 64
 MAX_UNDER_WAY = 4
 _LONGEST_WAIT_NS = 30 * S
+
+
+class PlaceName(Protocol):
+    """Says what a place is called, if need be after something else than the thing that was seen there."""
+
+    def __call__(self, place_id: int | None, *, apart_from: str) -> str:
+        """Name it."""
+        ...
 
 
 class Batch(msgspec.Struct, frozen=True):
@@ -50,7 +58,7 @@ class Rows:
         self._sightings = sightings
         self._gap_ns = gap_ns
 
-    def write(self, t_ns: int, place_name: Callable[[int | None], str], out: Outbox) -> tuple[Row, ...]:
+    def write(self, t_ns: int, place_name: PlaceName, out: Outbox) -> tuple[Row, ...]:
         """Emit what is due: what has opened, ended or got another name, and every five seconds what goes on."""
         facts = self._sightings.state
         if not facts.changed or t_ns < self.state.retry_ns or len(self.state.under_way) >= MAX_UNDER_WAY:
@@ -69,7 +77,13 @@ class Rows:
             for kept in fresh:
                 kept.sent = True
             sent.extend(kept.thumb.id for kept in fresh)
-            rows.append(Row(fact.sighting, place_name(fact.sighting.place_id), tuple(kept.thumb for kept in fresh)))
+            rows.append(
+                Row(
+                    fact.sighting,
+                    place_name(fact.sighting.place_id, apart_from=fact.sighting.what.name),
+                    tuple(kept.thumb for kept in fresh),
+                )
+            )
         number = out.emit(Append, deadline_ns=t_ns + DEADLINE_NS, rows=tuple(rows))
         self.state.under_way[number] = Batch(tuple(due), tuple(sent))
         return tuple(rows)

@@ -9,13 +9,13 @@ from edge_runtime.records import Sighting
 from edge_runtime.remember.places import called
 
 MOST = 3
-_BEFORE_NS = 5 * S
-_AFTER_NS = 2 * S
+_BEFORE_NS = 6 * S
+_AFTER_NS = 5 * S
 _CHARS = 60
 
 
 def neighbours(sighting: Sighting, others: Iterable[Sighting]) -> tuple[str, ...]:
-    """Up to three things seen beside it or just before, in plain words, nearest in time first.
+    """Up to three things seen with it, shortly before or shortly after, in plain words, nearest in time first.
 
     Nameless things say nothing, and a label is a guess, often at the thing itself.
     """
@@ -24,7 +24,7 @@ def neighbours(sighting: Sighting, others: Iterable[Sighting]) -> tuple[str, ...
     for other in others:
         if other.id == sighting.id or other.what.kind in ("thing", "label") or other.what == sighting.what:
             continue
-        if other.t_end_ns < sighting.t_end_ns - _BEFORE_NS or other.t_start_ns > sighting.t_end_ns + _AFTER_NS:
+        if other.t_end_ns < sighting.t_start_ns - _BEFORE_NS or other.t_start_ns > sighting.t_end_ns + _AFTER_NS:
             continue
         if any((look.frame_seq, look.box) in looks for look in other.evidence):
             continue
@@ -32,6 +32,6 @@ def neighbours(sighting: Sighting, others: Iterable[Sighting]) -> tuple[str, ...
         if len(name) > _CHARS:
             name = f"{name[:_CHARS].rsplit(' ', 1)[0]} ..."
         words = called(other.what.kind, name)
-        away_ns = max(0, other.t_start_ns - sighting.t_end_ns, sighting.t_end_ns - other.t_end_ns)
+        away_ns = max(0, other.t_start_ns - sighting.t_end_ns, sighting.t_start_ns - other.t_end_ns)
         found[words] = min(found.get(words, (2**63, 0)), (away_ns, other.id))
     return tuple(sorted(found, key=lambda words: found[words])[:MOST])

@@ -21,15 +21,16 @@ def _where(question: Question, target: Target, choices: Sequence[str], past: Rec
     if not rows:
         return _not_seen(question, target, past)
     last, place = rows[0], past.place(rows[0])
-    there = f" {place}" if place else ""
     fitting = [i for i, option in enumerate(choices) if place and phrasing.holds(option, place)]
     choice = fitting[0] if len(fitting) == 1 else None
     if past.now_ns - last.t_end_ns <= _PRESENT_NS:
         verb = "are" if phrasing.is_plural(target.phrase) else "is"
         return told(f"{target.looks_like} {verb} in view now{f', {place}' if place else ''}", rows, choice)
     beside = [words for words in past.neighbours(last) if words not in place]
-    near = f", near {phrasing.listing(beside)}" if beside else ""
-    return told(f"I last saw {target.looks_like}{there}{near}, {moment(last.t_end_ns, past)}", rows, choice)
+    near = f"near {phrasing.listing(beside)}" if beside else ""
+    # A place that has only a number tells the wearer nothing that is not told better by what was near.
+    where = near if near and place.startswith("at place ") else ", ".join(part for part in (place, near) if part)
+    return told(f"I last saw {target.looks_like}{' ' if where else ''}{where}, {moment(last.t_end_ns, past)}", rows, choice)
 
 
 def _when(question: Question, target: Target, choices: Sequence[str], past: Recollection) -> Reply:

@@ -84,7 +84,7 @@ def test_where_is_answered_with_place_time_and_picture() -> None:
     shelf = Shelf([sighting(1, "concept", "mug", 5, 9), sighting(2, "concept", "mug", 28, 31)], [MUG])
     shelf.beside[2] = ('the sign "EXIT"', "what looks like a clock")
     reply = answer("where was my mug?", shelf=shelf)
-    assert reply.text == 'I last saw your mug at place 2, near the sign "EXIT" and what looks like a clock, 12 s ago, at 0:31.'
+    assert reply.text == 'I last saw your mug near the sign "EXIT" and what looks like a clock, 12 s ago, at 0:31.'
     assert reply.evidence == (look_at(31),)
     assert (reply.code, reply.confidence, reply.choice) == ("ANSWERED", 0.9, None)
 
