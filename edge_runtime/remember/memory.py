@@ -172,7 +172,7 @@ class Memory:
         return self._parts.places.name(place_id, apart_from=apart_from)
 
     def neighbours(self, sighting: Sighting) -> tuple[str, ...]:
-        """Up to three things seen with it, shortly before or shortly after, in plain words."""
+        """Up to two things seen with it, shortly before or shortly after, in plain words."""
         return neighbours(sighting, self._parts.sightings)
 
     def thumb(self, thumb_id: str) -> Thumb | None:

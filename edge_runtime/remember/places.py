@@ -98,7 +98,7 @@ class Places:
         known = place.landmarks.get(sighting.what.kind)
         score = _telling(sighting)
         if known is None or known.sighting == sighting.id or score > known.score:
-            place.landmarks[sighting.what.kind] = Landmark(_short(sighting), score, sighting.id)
+            place.landmarks[sighting.what.kind] = Landmark(short(sighting), score, sighting.id)
 
     def unnote(self, number: int) -> None:
         """No place is called after this sighting any more."""
@@ -172,13 +172,13 @@ def called(kind: str, name: str) -> str:
 
 def _telling(sighting: Sighting) -> float:
     """How well a thing tells one place from another: sure, and if it is text, neither a scrap nor a page."""
-    name = _short(sighting)
+    name = short(sighting)
     letters = sum(ch.isalnum() for ch in sighting.what.name)
     return sighting.confidence if sighting.what.kind != "text" or 3 <= letters <= 2 * len(name) else sighting.confidence / 2
 
 
-def _short(sighting: Sighting) -> str:
-    """A name short enough to be called by: the first line of a text, cut between words."""
+def short(sighting: Sighting) -> str:
+    """Shorten a name to call something by: the first line of a text, cut between words."""
     line = sighting.what.name.split("\n")[0].strip()
     if len(line) <= _SIGN_CHARS:
         return line

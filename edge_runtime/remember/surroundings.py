@@ -6,16 +6,15 @@ from collections.abc import Iterable
 
 from edge_runtime.config import S
 from edge_runtime.records import Sighting
-from edge_runtime.remember.places import called
+from edge_runtime.remember.places import called, short
 
-MOST = 3
+MOST = 2
 _BEFORE_NS = 6 * S
 _AFTER_NS = 5 * S
-_CHARS = 60
 
 
 def neighbours(sighting: Sighting, others: Iterable[Sighting]) -> tuple[str, ...]:
-    """Up to three things seen with it, shortly before or shortly after, in plain words, nearest in time first.
+    """Up to two things seen with it, shortly before or shortly after, in plain words, nearest in time first.
 
     Nameless things say nothing, and a label is a guess, often at the thing itself.
     """
@@ -28,10 +27,7 @@ def neighbours(sighting: Sighting, others: Iterable[Sighting]) -> tuple[str, ...
             continue
         if any((look.frame_seq, look.box) in looks for look in other.evidence):
             continue
-        name = " ".join(other.what.name.split())
-        if len(name) > _CHARS:
-            name = f"{name[:_CHARS].rsplit(' ', 1)[0]} ..."
-        words = called(other.what.kind, name)
+        words = called(other.what.kind, short(other))
         away_ns = max(0, other.t_start_ns - sighting.t_end_ns, sighting.t_start_ns - other.t_end_ns)
         found[words] = min(found.get(words, (2**63, 0)), (away_ns, other.id))
     return tuple(sorted(found, key=lambda words: found[words])[:MOST])
