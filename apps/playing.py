@@ -17,7 +17,8 @@ from edge_runtime.config import Config
 from edge_runtime.core import Core
 from edge_runtime.decisions import DecisionLog
 from edge_runtime.hosts.capture import FrameRing
-from edge_runtime.hosts.replay import Cost, Observer, ReplayHost
+from edge_runtime.hosts.host import Cost, Observer
+from edge_runtime.hosts.replay import ReplayHost
 from edge_runtime.hosts.workers import Workers
 from edge_runtime.journal import Head, Journal
 from edge_runtime.models.looker import Looker

@@ -25,7 +25,7 @@ from edge_runtime import __version__
 from edge_runtime.config import Config, S
 from edge_runtime.decisions import DecisionLog
 from edge_runtime.errors import UsageError
-from edge_runtime.hosts.replay import replay_journal
+from edge_runtime.hosts.journal_replay import replay_journal
 from edge_runtime.journal import Head, JournalReader, Step
 from edge_runtime.models.bundle import load_bundle
 from edge_runtime.models.looker import open_looker

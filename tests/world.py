@@ -11,7 +11,7 @@ from apps.playing import Played, play
 from devices.recording import Recording
 from edge_runtime.config import MS, Config, S
 from edge_runtime.hosts.capture import Frame
-from edge_runtime.hosts.replay import Observer
+from edge_runtime.hosts.host import Observer
 from edge_runtime.models.scripted import ScriptedLooker
 from edge_runtime.protocol import Asked, Event, Look, Taught, WatchSet
 from edge_runtime.records import Concept

@@ -15,7 +15,7 @@ from devices import gallery
 from devices.gallery.script import FORGET_FROM_NS, FORGET_NS, PRIVATE_NUMBER, Expected
 from edge_runtime.config import Config, S
 from edge_runtime.decisions import DecisionLog, read_decisions
-from edge_runtime.hosts.replay import replay_journal
+from edge_runtime.hosts.journal_replay import replay_journal
 from edge_runtime.models.bundle import load_bundle
 from edge_runtime.models.looker import open_looker
 from edge_runtime.protocol import Command, Event, Say

@@ -13,7 +13,7 @@ from edge_runtime.config import MS, Config, S
 from edge_runtime.core import Core
 from edge_runtime.decisions import DecisionLog, read_decisions
 from edge_runtime.errors import JournalError, ModelError
-from edge_runtime.hosts.replay import replay_journal
+from edge_runtime.hosts.journal_replay import replay_journal
 from edge_runtime.journal import Journal, JournalReader, Step
 from edge_runtime.models.looker import Crop
 from edge_runtime.models.scripted import EVERYTHING, ScriptedLooker
