@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections import deque
 from dataclasses import dataclass
 
@@ -28,13 +29,14 @@ class Frame:
 
 
 class FrameRing:
-    """The newest frames, at most ``max_bytes`` of pixels. The oldest leaves first, and is counted.
+    """The newest frames, at most ``max_bytes`` of pixels. The oldest leaves first, and is counted. Safe to use from several threads.
 
     Args:
         max_bytes: Bound on the pixels held. A single frame larger than this is refused and counted.
     """
 
     def __init__(self, max_bytes: int) -> None:
+        self._lock = threading.Lock()
         self._max_bytes = max_bytes
         self._frames: deque[Frame] = deque()
         self._nbytes = 0
@@ -49,19 +51,21 @@ class FrameRing:
     @property
     def newest(self) -> Frame | None:
         """The newest frame held."""
-        return self._frames[-1] if self._frames else None
+        with self._lock:
+            return self._frames[-1] if self._frames else None
 
     def push(self, frame: Frame) -> tuple[Dropped, ...]:
         """Take a frame in; returns it as dropped when it alone is larger than the ring."""
         size = frame.image.nbytes
-        if size > self._max_bytes:
-            self.refused += 1
-            return (Dropped("frame", "ring_bytes"),)
-        while self._nbytes + size > self._max_bytes:
-            self._nbytes -= self._frames.popleft().image.nbytes
-            self.overwritten += 1
-        self._frames.append(frame)
-        self._nbytes += size
+        with self._lock:
+            if size > self._max_bytes:
+                self.refused += 1
+                return (Dropped("frame", "ring_bytes"),)
+            while self._nbytes + size > self._max_bytes:
+                self._nbytes -= self._frames.popleft().image.nbytes
+                self.overwritten += 1
+            self._frames.append(frame)
+            self._nbytes += size
         return ()
 
     def frame(self, seq: int) -> Frame:
@@ -70,9 +74,9 @@ class FrameRing:
         Raises:
             Evicted: It has left the ring, or was never there.
         """
-        if self._frames:
+        with self._lock:
             # Frames are numbered without gaps as long as none was refused, so try the place where it must be first.
-            index = seq - self._frames[0].seq
+            index = seq - self._frames[0].seq if self._frames else -1
             if 0 <= index < len(self._frames) and self._frames[index].seq == seq:
                 return self._frames[index]
             for frame in self._frames:
@@ -82,8 +86,9 @@ class FrameRing:
 
     def forget(self, t_from_ns: int) -> None:
         """Let go of every frame captured at or after ``t_from_ns``."""
-        self._frames = deque(frame for frame in self._frames if frame.t_capture_ns < t_from_ns)
-        self._nbytes = sum(frame.image.nbytes for frame in self._frames)
+        with self._lock:
+            self._frames = deque(frame for frame in self._frames if frame.t_capture_ns < t_from_ns)
+            self._nbytes = sum(frame.image.nbytes for frame in self._frames)
 
     def crop(self, seq: int, box: Box) -> Picture:
         """Part of a frame: uint8 BGR [h, w, 3], at least one pixel each way; a copy, safe to keep.

@@ -92,6 +92,10 @@ class Host:
         """Let go of frames captured at or after a time."""
         raise TypeError(f"{type(self).__name__} has no frames")
 
+    def _write(self, event: Event, commands: tuple[Command, ...]) -> None:
+        """Write a step to the journal."""
+        self._journal.step(event, commands)
+
     # ------------------------------------------------------------ one step
 
     def _feed(self, event: Event) -> None:
@@ -100,7 +104,7 @@ class Host:
         self.cost.core_cpu_ns += time.thread_time_ns() - begun_ns
         self.cost.events += 1
         if not any(isinstance(command, Erase) for command in commands):
-            self._journal.step(event, commands)
+            self._write(event, commands)
         for command in commands:
             self._perform(command, event.t_ns, commands)
         for observer in self._observers:
@@ -111,12 +115,7 @@ class Host:
             case Look() | Append() | Search() | Generate():
                 self._work(command, t_ns)
             case Erase():
-                # Saying that something was forgotten is kept; what was forgotten is not, nor the words that asked for it.
-                kept = tuple(other for other in step if isinstance(other, Say | Record))
-                t_from_ns = self._journal.forget(command.t_first_ns, t_ns, command.scope, kept)
-                self._decisions.forget(t_from_ns)
-                self._forget_pixels(t_from_ns)
-                self._work(command, t_ns)
+                self._erase(command, t_ns, step)
             case Say():
                 length_ns = max(_SHORTEST_SPEECH_NS, len(command.response.text) * S // _CHARS_PER_S)
                 self._later(SpeechStarted(t_ns=t_ns, answers=command.id))
@@ -129,6 +128,18 @@ class Host:
                 self._decisions.write(command.decision)
             case _:
                 pass  # Show: who has a display reads it as an observer.
+
+    def _erase(self, command: Erase, t_ns: int, step: tuple[Command, ...]) -> None:
+        """Forget everywhere; where one place refuses, the others forget all the same."""
+        # Saying that something was forgotten is kept; what was forgotten is not, nor the words that asked for it.
+        kept = tuple(other for other in step if isinstance(other, Say | Record))
+        self._work(command, t_ns)
+        self._forget_pixels(command.t_first_ns)
+        t_from_ns = command.t_first_ns
+        try:
+            t_from_ns = self._journal.forget(command.t_first_ns, t_ns, command.scope, kept)
+        finally:
+            self._decisions.forget(t_from_ns)
 
     def _cancel(self, target: int) -> None:
         self._due = [entry for entry in self._due if getattr(entry[2], "answers", None) != target]

@@ -1,0 +1,197 @@
+"""The lanes of a live run: threads that carry out commands, one for the models and one for the log.
+
+The models have one lane. A generation is done token by token, and whatever look waits is done between two tokens: a look never
+waits for more than one token. Of looks only the newest few wait; one that is pushed out, or whose deadline passed while it
+waited, is answered as failed.
+"""
+
+from __future__ import annotations
+
+import logging
+import queue
+import threading
+from collections import deque
+from collections.abc import Callable, Iterator
+from typing import Protocol
+
+from edge_runtime.hosts.workers import Workers
+from edge_runtime.protocol import Append, Done, Erase, Event, Failed, Generate, Look, Search, Token
+
+_log = logging.getLogger(__name__)
+MOST_LOOKS = 3
+_MOST_STORE = 64
+Post = Callable[[Event], None]
+"""Hands an answer to the core; any thread may call it."""
+
+
+class Language(Protocol):
+    """A language model as the lane needs it."""
+
+    def generate(self, command: Generate) -> Iterator[str]:
+        """Yield the answer piece by piece; closing the iterator stops the work."""
+        ...
+
+
+class ModelLane(threading.Thread):
+    """Looks and generates, one thing at a time.
+
+    Args:
+        workers: Carries out looks.
+        language: Generates; ``None`` where no language model is loaded.
+        post: Takes the answers.
+        now_ns: Stream time.
+
+    Attributes:
+        cpu_ns: Processor time of this thread so far.
+    """
+
+    def __init__(self, workers: Workers, language: Language | None, post: Post, now_ns: Callable[[], int]) -> None:
+        super().__init__(name="models", daemon=True)
+        self._workers = workers
+        self._language = language
+        self._post = post
+        self._now_ns = now_ns
+        self._wake = threading.Condition()
+        self._looks: deque[Look] = deque()
+        self._asked: deque[Generate] = deque()
+        self._cancelled: set[int] = set()
+        self._under_way: int | None = None
+        self._stopping = False
+
+    def ask(self, command: Look | Generate) -> None:
+        """Hand in work. A look pushes out the oldest that waits; a generation pushes out the one that waits."""
+        with self._wake:
+            waiting: deque[Look] | deque[Generate] = self._looks if isinstance(command, Look) else self._asked
+            most = MOST_LOOKS if isinstance(command, Look) else 1
+            if len(waiting) >= most:
+                self._fail(waiting.popleft().id, "superseded")
+            if isinstance(command, Look):
+                self._looks.append(command)
+            else:
+                self._asked.append(command)
+            self._wake.notify()
+
+    def cancel(self, target: int) -> None:
+        """Give up a command that waits, or the generation under way after its present token."""
+        with self._wake:
+            self._looks = deque(look for look in self._looks if look.id != target)
+            self._asked = deque(asked for asked in self._asked if asked.id != target)
+            if self._under_way == target:
+                self._cancelled.add(target)
+
+    def stop(self) -> None:
+        """End after the look or the token under way."""
+        with self._wake:
+            self._stopping = True
+            self._looks.clear()
+            self._asked.clear()
+            self._wake.notify_all()
+
+    def run(self) -> None:
+        """Work until stopped."""
+        while True:
+            with self._wake:
+                while not (self._looks or self._asked or self._stopping):
+                    self._wake.wait()
+                if self._stopping:
+                    return
+                look = self._looks.popleft() if self._looks else None
+                asked = self._asked.popleft() if look is None else None
+                self._under_way = asked.id if asked is not None else None
+            if look is not None:
+                self._look(look)
+            elif asked is not None:
+                self._generate(asked)
+
+    def _look(self, command: Look) -> None:
+        if self._now_ns() > command.deadline_ns:
+            self._fail(command.id, "deadline")
+            return
+        try:
+            self._post(self._workers.look(command, self._now_ns()))
+        except Exception as error:  # whatever breaks inside a network must cost one look, not the run
+            _log.exception("a look failed")
+            self._fail(command.id, "backend", repr(error))
+
+    def _generate(self, command: Generate) -> None:
+        if self._language is None:
+            self._fail(command.id, "unsupported", "no language model is loaded")
+            return
+        pieces = self._language.generate(command)
+        try:
+            for piece in pieces:
+                if self._interrupted(command):
+                    return
+                self._post(Token(t_ns=self._now_ns(), answers=command.id, text=piece))
+                for look in self._waiting_looks():
+                    self._look(look)
+            self._post(Done(t_ns=self._now_ns(), answers=command.id))
+        except Exception as error:
+            _log.exception("a generation failed")
+            self._fail(command.id, "backend", repr(error))
+        finally:
+            close = getattr(pieces, "close", None)
+            if close is not None:
+                close()
+            with self._wake:
+                self._cancelled.discard(command.id)
+                self._under_way = None
+
+    def _interrupted(self, command: Generate) -> bool:
+        with self._wake:
+            return self._stopping or command.id in self._cancelled or self._now_ns() > command.deadline_ns
+
+    def _waiting_looks(self) -> list[Look]:
+        with self._wake:
+            looks = list(self._looks)
+            self._looks.clear()
+            return looks
+
+    def _fail(self, command: int, reason: str, detail: str = "") -> None:
+        self._post(Failed(t_ns=self._now_ns(), answers=command, reason=reason, detail=detail))
+
+
+class StoreLane(threading.Thread):
+    """Keeps the log, in the order in which it was asked to.
+
+    Args:
+        workers: Carries out the work.
+        post: Takes the answers.
+        now_ns: Stream time.
+    """
+
+    def __init__(self, workers: Workers, post: Post, now_ns: Callable[[], int]) -> None:
+        super().__init__(name="log", daemon=True)
+        self._workers = workers
+        self._post = post
+        self._now_ns = now_ns
+        self._asked: queue.Queue[Append | Search | Erase | None] = queue.Queue(_MOST_STORE)
+
+    def ask(self, command: Append | Search | Erase) -> None:
+        """Hand in work; what finds no room is answered as failed at once."""
+        try:
+            self._asked.put_nowait(command)
+        except queue.Full:
+            self._post(Failed(t_ns=self._now_ns(), answers=command.id, reason="busy"))
+
+    def stop(self) -> None:
+        """End after all that was asked before."""
+        self._asked.put(None)
+
+    def run(self) -> None:
+        """Work until stopped."""
+        while (command := self._asked.get()) is not None:
+            try:
+                self._post(self._carry_out(command))
+            except Exception as error:  # the log must outlive one bad row
+                _log.exception("the log failed")
+                self._post(Failed(t_ns=self._now_ns(), answers=command.id, reason="backend", detail=repr(error)))
+
+    def _carry_out(self, command: Append | Search | Erase) -> Event:
+        match command:
+            case Append():
+                return self._workers.append(command, self._now_ns())
+            case Search():
+                return self._workers.search(command, self._now_ns())
+            case Erase():
+                return self._workers.erase(command, self._now_ns())
