@@ -15,11 +15,12 @@ T = TypeVar("T")
 
 
 def _enc_hook(value: object) -> object:
-    if isinstance(value, np.ndarray):
+    if isinstance(value, np.ndarray) and value.dtype.newbyteorder("<") in _NAMES:
         name = _NAMES[value.dtype.newbyteorder("<")]
         shape = ",".join(map(str, value.shape)).encode()
         return msgspec.msgpack.Ext(_ARRAY, name + b":" + shape + b":" + value.astype(_DTYPES[name], copy=False).tobytes())
-    raise NotImplementedError(f"cannot encode {type(value).__name__}")
+    kind = f"an array of {value.dtype}" if isinstance(value, np.ndarray) else type(value).__name__
+    raise TypeError(f"{kind} has no place in a message; arrays are float32, float16, int32 or int64")
 
 
 def _ext_hook(code: int, data: memoryview) -> object:

@@ -102,6 +102,12 @@ def test_an_array_survives_with_dtype_and_shape(dtype: type, shape: tuple[int, .
     assert np.array_equal(back, array)
 
 
+@pytest.mark.parametrize(("value", "words"), [(np.zeros(3), "an array of float64"), (object(), "object")])
+def test_what_has_no_place_in_a_message_is_refused(value: object, words: str) -> None:
+    with pytest.raises(TypeError, match=f"{words} has no place in a message"):
+        codec.encode(value)
+
+
 def test_a_vector_and_tokens_survive_inside_a_look() -> None:
     vector = np.array([0.6, 0.8], np.float32)
     tokens = Tokens((1, 2), 3, np.arange(6, dtype=np.float16).reshape(2, 3))
