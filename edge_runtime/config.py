@@ -52,7 +52,9 @@ class RememberConfig(Section, frozen=True):
     concept_ask: Annotated[float, Meta(ge=0.0, le=1.0, description="cosine from which the wearer is asked")] = 0.45
     concept_margin: Annotated[float, Meta(ge=0.0, le=1.0, description="lead over the next concept")] = 0.05
     teach_views: Annotated[int, Meta(ge=1, description="looks that make a concept")] = 3
-    label_accept: Annotated[float, Meta(ge=0.0, le=1.0, description="confidence from which a label is a hint")] = 0.70
+    label_accept: Annotated[float, Meta(ge=0.0, le=1.0, description="probability of the classes of one word from which it is a hint")] = (
+        0.60
+    )
     text_accept: Annotated[float, Meta(ge=0.0, le=1.0, description="confidence from which a line is kept")] = 0.80
     gap_ns: Annotated[int, Meta(ge=0, description="longest gap inside one sighting")] = 3 * S
     place_same: Annotated[float, Meta(ge=0.0, le=1.0, description="cosine of overviews of one place")] = 0.60
@@ -71,7 +73,7 @@ class SpeakConfig(Section, frozen=True):
     pause_ns: Annotated[int, Meta(ge=0, description="silence after the wearer's speech before ours")] = 500 * MS
     read_aloud_ns: Annotated[int, Meta(ge=0, description="dwell on text before it is read aloud")] = 2 * S
     duplicate_ns: Annotated[int, Meta(ge=0, description="the same words are not repeated within")] = 600 * S
-    watch_on: Annotated[float, Meta(ge=0.0, le=1.0, description="label match that fires a watch")] = 0.50
+    watch_on: Annotated[float, Meta(ge=0.0, le=1.0, description="label match that fires a watch; not below label_accept")] = 0.60
     watch_off: Annotated[float, Meta(ge=0.0, le=1.0, description="label match below which a watch re-arms")] = 0.25
     quiet: Annotated[bool, Meta(description="quiet hours: only urgency 3 is said")] = False
 

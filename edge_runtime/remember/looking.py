@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 import msgspec
 
+from edge_runtime import vocabulary
 from edge_runtime.facts import Match
 from edge_runtime.protocol import Look, Looked
 from edge_runtime.records import Dropped, Evidence, Sighting, What
@@ -140,12 +141,12 @@ def _recognise(parts: Parts, glance: Glance, vector: Vector, got: Gathered) -> N
 
 
 def _labels(parts: Parts, glance: Glance, got: Gathered) -> None:
+    best = vocabulary.named(glance.region.labels, parts.config.label_accept)
+    sighting = _see(parts, What("label", best.label), glance, best.confidence, got) if best is not None else None
     for hint in glance.region.labels:
-        what = What("label", hint.label)
-        accepted = hint.confidence >= parts.config.label_accept
-        sighting = _see(parts, what, glance, hint.confidence, got) if accepted else None
-        number = sighting.id if sighting is not None else None
-        got.matches.append(Match(what, hint.confidence, accepted, glance.gazed, glance.evidence, number))
+        carried = sighting is not None and vocabulary.carries(sighting.what.name, hint.label)
+        number = sighting.id if sighting is not None and carried else None
+        got.matches.append(Match(What("label", hint.label), hint.confidence, carried, glance.gazed, glance.evidence, number))
 
 
 def _see(parts: Parts, what: What, glance: Glance, score: float, got: Gathered, vector: Vector | None = None) -> Sighting:

@@ -20,7 +20,7 @@ def _where(question: Question, target: Target, choices: Sequence[str], past: Rec
     rows = _of(question, target, past)[:1]
     if not rows:
         return _not_seen(question, target, past)
-    last, place = rows[0], past.place(rows[0])
+    last, place = rows[0], _named(past.place(rows[0]))
     fitting = [i for i, option in enumerate(choices) if place and phrasing.holds(option, place)]
     choice = fitting[0] if len(fitting) == 1 else None
     if past.now_ns - last.t_end_ns <= _PRESENT_NS:
@@ -28,9 +28,13 @@ def _where(question: Question, target: Target, choices: Sequence[str], past: Rec
         return told(f"{target.looks_like} {verb} in view now{f', {place}' if place else ''}", rows, choice)
     beside = [words for words in past.neighbours(last) if words not in place]
     near = f"near {phrasing.listing(beside)}" if beside else ""
-    # A place that has only a number tells the wearer nothing that is not told better by what was near.
-    where = near if near and place.startswith("at place ") else ", ".join(part for part in (place, near) if part)
+    where = ", ".join(part for part in (place, near) if part) or past.place(last)
     return told(f"I last saw {target.looks_like}{' ' if where else ''}{where}, {moment(last.t_end_ns, past)}", rows, choice)
+
+
+def _named(place: str) -> str:
+    """A place that has a name: a bare number tells the wearer nothing that is not told better by what was near, or when."""
+    return "" if place.startswith("at place ") else place
 
 
 def _when(question: Question, target: Target, choices: Sequence[str], past: Recollection) -> Reply:
@@ -70,7 +74,7 @@ def _seen(question: Question, target: Target, choices: Sequence[str], past: Reco
     if not rows:
         unseen = _not_seen(question, target, past)
         return Reply(unseen.code, f"No, {unseen.text}", unseen.evidence, unseen.confidence)
-    place = past.place(rows[0])
+    place = _named(past.place(rows[0]))
     who = "you looked at" if question.gazed else "I read" if target.kind == "text" else "I saw"
     return told(f"Yes, {who} {target.looks_like}{f' {place}' if place else ''}, {moment(rows[0].t_end_ns, past)}", rows[:1])
 

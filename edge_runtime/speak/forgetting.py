@@ -32,7 +32,7 @@ def watches_kept(standing: Sequence[watches.Watch], scope: Scope, memory: Recall
     for watch in standing:
         target = watch.target
         gone = target.kind == "concept" and target.name not in memory.concepts
-        named = scope.kind == "thing" and scope.name.casefold() in (target.name.casefold(), *target.classes)
+        named = scope.kind == "thing" and scope.name.casefold() in (target.name.casefold(), *target.words, *target.classes)
         if scope.kind != "all" and not gone and not named:
             watches.forget(watch)
             kept.append(watch)

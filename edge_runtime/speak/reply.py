@@ -61,8 +61,8 @@ def name(sighting: Sighting) -> str:
     if what.kind == "text":
         return phrasing.quoted(what.name)
     if what.kind == "label":
-        word = labels.word_of(what.name)
-        return f"what looks like {word.phrase if word is not None else phrasing.indefinite(what.name)}"
+        word = labels.canonical(what.name)
+        return f"what looks like {labels.phrase(word) if word is not None else phrasing.indefinite(what.name)}"
     return "something I cannot name"
 
 

@@ -11,9 +11,11 @@ import re
 from collections.abc import Mapping
 from typing import Literal
 
+from edge_runtime import vocabulary
 from edge_runtime.records import Concept, Query, SightingKind, What
 from edge_runtime.speak import labels, phrasing
 from edge_runtime.types import Capabilities, Value
+from edge_runtime.vocabulary import Word
 
 NEEDS_VLM = "this needs a vision-language model"
 
@@ -49,13 +51,15 @@ class Target(Value, frozen=True):
         kind: By what.
         name: The concept's name, the text, or the everyday word.
         phrase: As it stands in a sentence: ``your mug``, ``"TAXI"``, ``a bicycle``.
-        classes: The classes that carry an everyday word.
+        classes: The classes that carry an everyday word: what a look is matched by.
+        words: The word and those it includes: what facts are named by.
     """
 
     kind: Literal["concept", "text", "label"]
     name: str
     phrase: str
     classes: tuple[str, ...] = ()
+    words: tuple[str, ...] = ()
 
     @property
     def looks_like(self) -> str:
@@ -67,7 +71,7 @@ class Target(Value, frozen=True):
         kinds: tuple[SightingKind, ...] = (self.kind,)
         if self.kind == "text":
             return Query(kinds=kinds, text=self.name, t_from_ns=t_from_ns, newest_first=newest_first, limit=limit)
-        names = self.classes if self.kind == "label" else (self.name,)
+        names = (*self.words, *self.classes) if self.kind == "label" else (self.name,)
         return Query(names=names, kinds=kinds, t_from_ns=t_from_ns, newest_first=newest_first, limit=limit)
 
     def is_shown_by(self, what: What) -> bool:
@@ -76,7 +80,7 @@ class Target(Value, frozen=True):
             return False
         if self.kind == "text":
             return phrasing.holds(what.name, self.name)
-        return what.name in self.classes if self.kind == "label" else what.name == self.name
+        return what.name in (*self.words, *self.classes) if self.kind == "label" else what.name == self.name
 
 
 class Refusal(Value, frozen=True):
@@ -125,10 +129,10 @@ def resolve(phrase: str, concepts: Mapping[str, Concept], capabilities: Capabili
         return Refusal("UNTAUGHT", f"I do not know your {name} yet; show {phrasing.pronoun(name)} to me and say: {these} my {name}.")
     word = labels.canonical(name)
     if word is not None and capabilities.labels:
-        return Target("label", word.name, word.phrase, word.classes)
+        return Target("label", word.name, labels.phrase(word), word.classes, vocabulary.narrower(word))
     if word is None and _known_part(tokens) is not None and capabilities.labels:
         return Refusal("NEEDS_VLM", _too_much(phrase, tokens, capabilities))
-    return unknown(word.phrase if word is not None else phrasing.indefinite(name))
+    return unknown(labels.phrase(word) if word is not None else phrasing.indefinite(name))
 
 
 def unknown(phrase: str) -> Refusal:
@@ -156,7 +160,7 @@ def _explicit_text(phrase: str) -> str:
     return bare
 
 
-def _known_part(tokens: list[str]) -> labels.Word | None:
+def _known_part(tokens: list[str]) -> Word | None:
     """The known word of a longer phrase: what stands before the first word that changes it, else what it ends with."""
     clean = next((i for i, token in enumerate(tokens) if token in _CHANGING), 0)
     for part in (tokens[:clean], *(tokens[first:] for first in range(1, len(tokens)))):
@@ -170,4 +174,4 @@ def _too_much(phrase: str, tokens: list[str], capabilities: Capabilities) -> str
     found = _known_part(tokens)
     if found is None or not capabilities.labels:
         return f"I cannot recognise {phrasing.quoted(phrase)}: {NEEDS_VLM}."
-    return f"I can recognise {found.phrase}, but not {phrasing.quoted(phrase)}: {NEEDS_VLM}."
+    return f"I can recognise {labels.phrase(found)}, but not {phrasing.quoted(phrase)}: {NEEDS_VLM}."

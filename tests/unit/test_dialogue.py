@@ -91,7 +91,7 @@ def test_where_is_answered_with_place_time_and_picture() -> None:
 
 def test_what_is_in_view_is_said_to_be_there_now() -> None:
     shelf = Shelf([sighting(1, "concept", "keys", 40, 42.5)], [concept("keys")])
-    assert answer("where are my keys?", shelf=shelf).text == "Your keys are in view now, at place 2."
+    assert answer("where are my keys?", shelf=shelf).text == "Your keys are in view now."
 
 
 def test_a_label_is_never_stated() -> None:
@@ -108,8 +108,8 @@ def test_a_label_is_never_stated() -> None:
         ("how long did I look at my mug?", "You looked at your mug for 7 s in all, twice, last 12 s ago, at 0:31."),
         ("how long was my mug in view?", "I saw your mug for 9 s in all, 3 times, last 3 s ago, at 0:40."),
         ("how often did I see my mug?", "I saw your mug at least 3 times, last 3 s ago, at 0:40."),
-        ("did you see my mug?", "Yes, I saw your mug at place 2, 3 s ago, at 0:40."),
-        ("did I look at my mug?", "Yes, you looked at your mug at place 2, 12 s ago, at 0:31."),
+        ("did you see my mug?", "Yes, I saw your mug, 3 s ago, at 0:40."),
+        ("did I look at my mug?", "Yes, you looked at your mug, 12 s ago, at 0:31."),
     ],
 )
 def test_when_how_long_how_often_and_whether(text: str, said: str) -> None:
@@ -151,7 +151,7 @@ def test_a_thing_that_got_a_name_later_is_called_by_it() -> None:
         [
             sighting(1, "concept", "mug", 1, 3),
             sighting(2, "thing", "thing 1", 6, 9, box=THERE),
-            sighting(3, "label", "pug", 7, 9, box=THERE),
+            sighting(3, "label", "dog", 7, 9, box=THERE),
         ],
         [MUG],
     )

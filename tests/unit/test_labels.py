@@ -4,7 +4,9 @@ from pathlib import Path
 
 import pytest
 
+from edge_runtime import vocabulary
 from edge_runtime.speak import labels
+from edge_runtime.types import LabelHint
 
 
 @pytest.mark.parametrize(
@@ -46,18 +48,45 @@ def test_a_word_is_carried_by_all_its_kinds() -> None:
     assert bicycle.classes == ("mountain bike", "bicycle-built-for-two", "unicycle")
 
 
-def test_a_class_is_spoken_of_by_its_most_particular_word() -> None:
-    assert [word.phrase for word in map(labels.word_of, ("golden retriever", "wall clock", "sunglass", "cab")) if word is not None] == [
-        "a dog",
-        "a clock",
-        "sunglasses",
-        "a taxi",
-    ]
-    assert labels.word_of("velvet") is None
+def test_a_word_is_said_with_its_article_if_it_has_one() -> None:
+    said = [labels.phrase(word) for word in map(labels.canonical, ("dog", "clock", "sunglasses", "taxi", "umbrella")) if word is not None]
+    assert said == ["a dog", "a clock", "sunglasses", "a taxi", "an umbrella"]
+
+
+def hints(**given: float) -> list[LabelHint]:
+    return [LabelHint(label.replace("_", " "), confidence) for label, confidence in given.items()]
+
+
+@pytest.mark.parametrize(
+    ("given", "name", "confidence"),
+    [
+        (hints(tabby=0.35, tiger_cat=0.3, egyptian_cat=0.2), "cat", 0.85),
+        (hints(wine_bottle=0.7, beer_bottle=0.1), "wine bottle", 0.7),
+        (hints(wine_bottle=0.4, beer_bottle=0.3), "bottle", 0.7),
+        (hints(theremin=0.9), "theremin", 0.9),
+    ],
+    ids=["kinds of one word add up", "the most particular word wins", "else the wider one", "a class without a word stands for itself"],
+)
+def test_what_hints_amount_to(given: list[LabelHint], name: str, confidence: float) -> None:
+    found = vocabulary.named(given, 0.6)
+    assert found is not None
+    assert found.label == name
+    assert found.confidence == pytest.approx(confidence)
+
+
+def test_hints_that_agree_on_nothing_amount_to_nothing() -> None:
+    assert vocabulary.named(hints(tabby=0.3, pug=0.3, vase=0.3), 0.6) is None
+    assert vocabulary.named([], 0.6) is None
+
+
+def test_a_word_includes_the_narrower_ones() -> None:
+    bottle = labels.canonical("bottle")
+    assert bottle is not None
+    assert {"bottle", "wine bottle", "beer bottle"} <= set(vocabulary.narrower(bottle))
 
 
 def test_the_list_is_well_formed() -> None:
-    words = labels.words()
+    words = vocabulary.words()
     assert 120 <= len(words) <= 250
     names = [name for word in words for name in (word.name, *word.aliases)]
     assert len(names) == len(set(names)), "a name or alias stands twice"
@@ -69,11 +98,11 @@ def test_the_list_is_well_formed() -> None:
 
 @pytest.mark.parametrize("shared", ["crane", "cardigan", "maillot"])
 def test_names_that_two_classes_share_carry_nothing(shared: str) -> None:
-    assert labels.word_of(shared) is None
+    assert not any(shared in word.classes for word in vocabulary.words())
 
 
 @pytest.mark.weights
 def test_every_class_is_one_that_the_classifier_names_and_names_once(pocket_cache: Path) -> None:
     names = (pocket_cache / "bundles" / "pocket" / "names.txt").read_text(encoding="utf-8").splitlines()
-    carried = {label for word in labels.words() for label in word.classes}
+    carried = {label for word in vocabulary.words() for label in word.classes}
     assert sorted(label for label in carried if names.count(label) != 1) == []

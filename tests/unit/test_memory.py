@@ -52,12 +52,20 @@ def test_evidence_is_at_most_four_looks_best_first_with_the_first_and_the_last()
 
 def test_labels_below_the_threshold_are_matches_but_no_facts() -> None:
     wearer = Wearer()
-    result = wearer.look(1, seen(labels=[("cup", 0.6), ("coffee mug", 0.3)]))
+    result = wearer.look(1, seen(labels=[("cup", 0.3), ("pug", 0.4)]))
     assert [(m.what.name, m.score, m.accepted, m.sighting) for m in result.matches] == [
-        ("cup", 0.6, False, None),
-        ("coffee mug", 0.3, False, None),
+        ("cup", 0.3, False, None),
+        ("pug", 0.4, False, None),
     ]
     assert wearer.memory.recall(Query(kinds=("label",))) == ()
+
+
+def test_the_classes_of_one_word_make_a_fact_together() -> None:
+    wearer = Wearer()
+    result = wearer.look(1, seen(labels=[("tabby", 0.4), ("egyptian cat", 0.3), ("pug", 0.1)]))
+    (cat,) = wearer.memory.recall(Query(kinds=("label",)))
+    assert (cat.what.name, round(cat.confidence, 6)) == ("cat", 0.7)
+    assert [(m.what.name, m.sighting) for m in result.matches] == [("tabby", cat.id), ("egyptian cat", cat.id), ("pug", None)]
 
 
 def test_a_thing_without_a_name_is_recognised_as_the_same_thing() -> None:
