@@ -97,6 +97,8 @@ def open_session(path: Path, threads: int) -> Session:
     options.execution_mode = runtime.ExecutionMode.ORT_SEQUENTIAL
     options.add_session_config_entry("session.intra_op.allow_spinning", "0")
     options.add_session_config_entry("session.inter_op.allow_spinning", "0")
+    # A memory plan is kept for every shape ever seen, and lines of text come in hundreds of widths.
+    options.enable_mem_pattern = False
     options.log_severity_level = 3
     try:
         inner = runtime.InferenceSession(os.fspath(path), sess_options=options, providers=[PROVIDER])
