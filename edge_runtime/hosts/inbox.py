@@ -42,6 +42,11 @@ class Inbox:
                 self._ready.wait(timeout_s)
             return self._events.popleft() if self._events else None
 
+    def count(self, drop: Dropped) -> None:
+        """Count something let go before it came here."""
+        with self._ready:
+            self._dropped.append(drop)
+
     def take_dropped(self) -> list[Dropped]:
         """What was let go since the last call."""
         with self._ready:

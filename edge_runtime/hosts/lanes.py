@@ -40,9 +40,6 @@ class ModelLane(threading.Thread):
         language: Generates; ``None`` where no language model is loaded.
         post: Takes the answers.
         now_ns: Stream time.
-
-    Attributes:
-        cpu_ns: Processor time of this thread so far.
     """
 
     def __init__(self, workers: Workers, language: Language | None, post: Post, now_ns: Callable[[], int]) -> None:
@@ -165,14 +162,15 @@ class StoreLane(threading.Thread):
         self._workers = workers
         self._post = post
         self._now_ns = now_ns
-        self._asked: queue.Queue[Append | Search | Erase | None] = queue.Queue(_MOST_STORE)
+        # Unbounded itself, so that a stop always finds room; what is asked is bounded below.
+        self._asked: queue.SimpleQueue[Append | Search | Erase | None] = queue.SimpleQueue()
 
     def ask(self, command: Append | Search | Erase) -> None:
         """Hand in work; what finds no room is answered as failed at once."""
-        try:
-            self._asked.put_nowait(command)
-        except queue.Full:
+        if self._asked.qsize() >= _MOST_STORE:
             self._post(Failed(t_ns=self._now_ns(), answers=command.id, reason="busy"))
+        else:
+            self._asked.put(command)
 
     def stop(self) -> None:
         """End after all that was asked before."""

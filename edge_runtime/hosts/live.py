@@ -99,7 +99,7 @@ class LiveHost(Host):
         t_ns = self.time_ns() if t_capture_ns is None else t_capture_ns
         signals, self._luma = pixels.signals(image, self._luma)
         for drop in self._workers.ring.push(Frame(self._seq, t_ns, image)):
-            self.cost.drop(drop)
+            self._inbox.count(drop)
         height, width = image.shape[:2]
         self._inbox.put(FrameSeen(t_ns=t_ns, seq=self._seq, t_capture_ns=t_ns, width_px=width, height_px=height, signals=signals))
         self._seq += 1
@@ -133,6 +133,9 @@ class LiveHost(Host):
             thread.join(max(0.0, end_s - time.monotonic()))
             if thread.is_alive():
                 _log.warning("the thread %s did not end in time and is left behind", thread.name)
+        self._count_dropped()
+        for reason, count in (self._eyes.dropped if self._eyes is not None else {}).items():
+            self.cost.drop(Dropped("gaze_sample", reason, count))
 
     # ------------------------------------------------------------ the core's thread
 
@@ -141,8 +144,7 @@ class LiveHost(Host):
         while not self._stopping.is_set():
             due_ns = min(next_tick_ns, self._due[0][0] if self._due else next_tick_ns)
             event = self._inbox.take(max(0.0, (due_ns - self.time_ns()) / S))
-            for drop in self._inbox.take_dropped():
-                self.cost.drop(drop)
+            self._count_dropped()
             if event is not None:
                 self._feed_now(event)
             while self._due and self._due[0][0] <= self.time_ns():
@@ -150,6 +152,10 @@ class LiveHost(Host):
             if self.time_ns() >= next_tick_ns:
                 next_tick_ns = (self.time_ns() // TICK_NS + 1) * TICK_NS
                 self._tick()
+
+    def _count_dropped(self) -> None:
+        for drop in self._inbox.take_dropped():
+            self.cost.drop(drop)
 
     def _tick(self) -> None:
         if self._eyes is not None:

@@ -27,16 +27,18 @@ from edge_runtime.protocol import (
     Done,
     Event,
     Failed,
+    Found,
     FrameSeen,
     Gaze,
     Generate,
     Look,
     Looked,
     Say,
+    Search,
     Tick,
     Token,
 )
-from edge_runtime.records import Dropped
+from edge_runtime.records import Dropped, Query
 from edge_runtime.store import open_store
 from edge_runtime.types import WHOLE, LookedRegion, Region, Session, Signals
 from gaze import EyeEvents
@@ -154,6 +156,31 @@ def test_a_disk_that_refuses_the_journal_ends_the_journal_and_not_the_run(tmp_pa
         host.tell(Asked(t_ns=0, question="q", text="did you see my passport?"))
         log.wait_for(says("passport"))
     assert any((drop.what, drop.reason) == ("step", "journal") and drop.count for drop in host.cost.dropped)
+
+
+def test_what_was_let_go_is_counted_when_it_has_stopped(tmp_path: Path) -> None:
+    with live(tmp_path / "run") as (host, log, _):
+        log.wait_for(is_a(Tick))
+        host.look_at((GazeSample(5, 0.5, 0.5), GazeSample(5, 0.5, 0.5)))
+        big = next(world.frames()).image.repeat(100, axis=0).repeat(60, axis=1)
+        host.offer(big)
+    counted = {(drop.what, drop.reason): drop.count for drop in host.cost.dropped}
+    assert counted["frame", "ring_bytes"] == 1
+    assert counted["gaze_sample", "duplicate"] == 1
+
+
+def test_a_log_that_cannot_keep_up_says_so_and_still_stops(tmp_path: Path) -> None:
+    answers = Answers()
+    with open_store(tmp_path / "log", log_bytes=10**6) as store:
+        keeper = StoreLane(Workers(FrameRing(10**6), ScriptedLooker({}), store), answers, lambda: 0)
+        for number in range(100):
+            keeper.ask(Search(id=number, deadline_ns=10**15, query=Query()))
+        keeper.stop()
+        keeper.start()
+        keeper.join(PATIENCE_S)
+    kinds = [type(event) for event in answers.events]
+    assert kinds.count(Failed) == 36
+    assert kinds.count(Found) == 64
 
 
 def test_it_stops_while_a_network_hangs(tmp_path: Path) -> None:
