@@ -193,6 +193,13 @@ class Muted(Message, frozen=True):
 # ---------------------------------------------------------------- events, from the host
 
 
+class QuietHours(Message, frozen=True):
+    """A quiet hour begins or ends: the core knows no time of day, so who does says it."""
+
+    t_ns: int
+    on: bool
+
+
 class SpeechStarted(Message, frozen=True):
     """Our own voice starts."""
 
@@ -242,6 +249,7 @@ Event = (
     | Feedback
     | UserSpeech
     | Muted
+    | QuietHours
     | SpeechStarted
     | SpeechEnded
     | BoardChanged

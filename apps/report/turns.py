@@ -7,7 +7,7 @@ from typing import Literal
 
 from apps.report.chain import Chain, Spoken
 from apps.report.wording import clock, wish, words
-from edge_runtime.protocol import Asked, Event, Feedback, Forget, Muted, Record, Show, StopSpeech, Taught, WatchRemoved, WatchSet
+from edge_runtime.protocol import Asked, Event, Feedback, Forget, Muted, QuietHours, Record, Show, StopSpeech, Taught, WatchRemoved, WatchSet
 from edge_runtime.speech import Decision, Response
 
 Side = Literal["wearer", "glasses", "quiet", "gone"]
@@ -126,6 +126,8 @@ def _wearer(event: Event) -> Turn | None:
             "mutes" if event.until_ns is not None else "unmutes",
             "Be quiet." if event.until_ns else "You may talk.",
         )
+    if isinstance(event, QuietHours):
+        return Turn(t_ns, "wearer", "other", "has quiet hours", "A quiet hour begins." if event.on else "The quiet hour is over.")
     return None
 
 

@@ -162,6 +162,12 @@ class Memory:
         """Everything taught, by name; a concept whose lesson is under way has no views yet."""
         return self._parts.concepts.concepts
 
+    @property
+    def lesson(self) -> tuple[str, int] | None:
+        """The lesson under way: the name, and how many views it has so far."""
+        lesson = self._parts.state.concepts.lesson
+        return None if lesson is None else (lesson.name, len(lesson.views))
+
     def place_name(self, place_id: int | None, *, apart_from: str = "") -> str:
         """A place in plain words (``by the sign "EXIT"``, ``at place 2``), or ``""`` if it is not known.
 

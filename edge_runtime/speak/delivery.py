@@ -139,6 +139,10 @@ class Delivery:
         if until_ns is not None:
             self._give_way()
 
+    def quiet(self, *, on: bool) -> None:
+        """Take note of a quiet hour that begins or ends."""
+        self._now(quiet=on)
+
     def power(self, power: Literal["full", "reduced", "low"]) -> None:
         """Take note of what the board has to give."""
         self._now(power=power)

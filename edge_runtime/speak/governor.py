@@ -75,6 +75,7 @@ class Circumstances(msgspec.Struct, frozen=True):
 
     Attributes:
         muted_until_ns: Not a word before this.
+        quiet: It is a quiet hour.
         user_speaking: The wearer is talking.
         user_silent_ns: Since when the wearer is not.
         voice: Urgency of what our own voice is saying; ``None`` while it is silent.
@@ -82,6 +83,7 @@ class Circumstances(msgspec.Struct, frozen=True):
     """
 
     muted_until_ns: int | None = None
+    quiet: bool = False
     user_speaking: bool = False
     user_silent_ns: int | None = None
     voice: int | None = None
@@ -114,7 +116,7 @@ def _mute(case: Case) -> bool:
 
 
 def _quiet_hours(case: Case) -> bool:
-    return case.config.quiet and case.intention.urgency < URGENT
+    return (case.config.quiet or case.circumstances.quiet) and case.intention.urgency < URGENT
 
 
 def _privacy(case: Case) -> bool:

@@ -26,6 +26,7 @@ from edge_runtime.protocol import (
     Forget,
     Found,
     Muted,
+    QuietHours,
     Show,
     SpeechEnded,
     SpeechStarted,
@@ -143,6 +144,8 @@ class Speaker:
                 delivery.user(speaking=event.phase == "start")
             case Muted():
                 delivery.mute(event.until_ns)
+            case QuietHours():
+                delivery.quiet(on=event.on)
             case BoardChanged():
                 delivery.power(event.power)
             case SpeechStarted():

@@ -5,6 +5,7 @@ from edge_runtime.protocol import (
     Asked,
     Failed,
     Muted,
+    QuietHours,
     Say,
     SpeechEnded,
     StopSpeech,
@@ -161,6 +162,17 @@ def test_quiet_hours_keep_silent_too() -> None:
     theatre.look(4, mug(4))
     assert theatre.said == []
     assert theatre.decisions[-1].vetoes == ("QUIET_HOURS",)
+
+
+def test_a_quiet_hour_can_begin_and_end_while_it_runs() -> None:
+    theatre = with_mug()
+    theatre.watch(1, "tell me when I see my mug")
+    theatre.feed(QuietHours(t_ns=ns(2), on=True))
+    theatre.look(4, mug(4))
+    assert theatre.said == [] and theatre.decisions[-1].vetoes == ("QUIET_HOURS",)
+    theatre.feed(QuietHours(t_ns=ns(5), on=False))
+    theatre.look(6, mug(6))
+    assert theatre.said == ["I see your mug."], "it is still there and has not been told"
 
 
 def test_the_same_veto_is_logged_once_and_another_one_again() -> None:

@@ -1,0 +1,1 @@
+"""The page: the glasses in a browser, on this machine only."""
