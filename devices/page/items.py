@@ -1,4 +1,7 @@
-"""What the rolls of a page hold: lines of the conversation, sightings, decisions, watches, concepts. Terms as in :mod:`devices.page.views`."""
+"""What the rolls of a page hold: lines of the conversation, sightings, decisions, watches, concepts.
+
+Terms as in :mod:`devices.page.views`.
+"""
 
 from __future__ import annotations
 

@@ -1,5 +1,6 @@
-"""What goes to the page, as JSON: :class:`Update`, with *parts*, of which the newest value wins, and *rolls*, lists whose
-items (:mod:`devices.page.items`) have a key.
+"""What goes to the page, as JSON: :class:`Update`.
+
+*Parts* are single values, of which the newest wins; *rolls* are lists of keyed items (:mod:`devices.page.items`).
 
 Times named ``_ns`` are stream time. Positions are ``_norm``: 0..1 of the picture, origin top left. What comes back is in
 :mod:`devices.page.requests`.
