@@ -134,7 +134,7 @@ class PocketLooker:
             tokens=tokens if "tokens" in region.want else None,
             labels=self._name(image) if can.labels and "labels" in region.want else (),
             lines=lines,
-            thumb=self._thumb(f"{frame_seq}-{index}", image) if "thumb" in region.want else None,
+            thumb=self._thumb(frame_seq, index, image) if "thumb" in region.want else None,
             unread=unread,
         )
 
@@ -168,10 +168,9 @@ class PocketLooker:
         reader = TextReader(self._bundle.file(text.detector), self._bundle.file(text.recogniser), threads=self._threads)
         return self._opened.enter_context(reader)
 
-    def _thumb(self, name: str, image: Picture) -> Thumb:
+    def _thumb(self, frame_seq: int, index: int, image: Picture) -> Thumb:
         with self._cost.of("thumb"):
-            data = jpeg_encode(image, THUMB_QUALITY, THUMB_SIDE_PX)
-        return Thumb(id=name, nbytes=len(data), data=data)
+            return _thumb(frame_seq, index, image)
 
     def close(self) -> None:
         """Let go of every network."""
@@ -187,9 +186,41 @@ class PocketLooker:
         self.close()
 
 
+class ThumbLooker:
+    """Looks where no models are prepared: it keeps small pictures and can do nothing else, as its capabilities say.
+
+    Attributes:
+        cpu_ns: Processor time in models; none.
+    """
+
+    def __init__(self) -> None:
+        self.cpu_ns = 0
+
+    @property
+    def capabilities(self) -> Capabilities:
+        """Nothing."""
+        return Capabilities()
+
+    def look(self, command: Look, crops: Sequence[Crop]) -> tuple[LookedRegion, ...]:
+        """Answer with a thumbnail where one is wanted."""
+        return tuple(
+            LookedRegion(
+                kind=crop.region.kind,
+                box=crop.region.box,
+                thumb=_thumb(command.frame_seq, index, crop.image) if "thumb" in crop.region.want else None,
+            )
+            for index, crop in enumerate(crops)
+        )
+
+
 def open_looker(bundle: Bundle, *, threads: int) -> PocketLooker:
     """Make the looker that a bundle calls for; use it in a ``with`` block."""
     return PocketLooker(bundle, threads=threads)
+
+
+def _thumb(frame_seq: int, index: int, image: Picture) -> Thumb:
+    data = jpeg_encode(image, THUMB_QUALITY, THUMB_SIDE_PX)
+    return Thumb(id=f"{frame_seq}-{index}", nbytes=len(data), data=data)
 
 
 def _enlarged(image: Picture) -> Picture:

@@ -10,7 +10,7 @@ import pytest
 
 from edge_runtime.errors import BundleError
 from edge_runtime.models.bundle import load_bundle
-from edge_runtime.models.looker import Crop, PocketLooker, line_in_frame, open_looker
+from edge_runtime.models.looker import Crop, PocketLooker, ThumbLooker, line_in_frame, open_looker
 from edge_runtime.models.naming_onnx import Namer
 from edge_runtime.models.scripted import ScriptedLooker
 from edge_runtime.models.text_onnx import ReadLine
@@ -202,3 +202,14 @@ def test_a_scripted_looker_answers_by_a_function_of_the_look() -> None:
 
 
 VISION_ONLY = Capabilities(bundle="eyes", vector=True, vector_dim=VISION.vector_dim)
+
+
+def test_without_models_only_small_pictures_are_kept() -> None:
+    looker = ThumbLooker()
+    region = Region("foveal", BOX, ("vector", "labels", "text", "thumb"))
+    (result,) = looker.look(look(region), [Crop(region, colour(200, 0, 0))])
+    assert looker.capabilities == Capabilities()
+    assert (result.vector, result.labels, result.lines) == (None, (), ())
+    assert result.thumb is not None and result.thumb.data is not None
+    assert result.thumb.id == "12-0" and result.thumb.nbytes == len(result.thumb.data)
+    assert jpeg_decode(result.thumb.data).shape == (60, 90, 3)
