@@ -8,13 +8,16 @@ import json
 import logging
 import re
 import sys
+import tempfile
 import time
 from pathlib import Path
 
+from apps.glasses.recorded import RecordedGlasses
 from apps.output import prepare_out
 from apps.playing import Played, play
 from apps.report import write_report
 from apps.report.run import Run
+from apps.serving import serve
 from apps.telling import clock, failures, tell
 from apps.witness import Witness
 from devices import gallery, street
@@ -55,7 +58,8 @@ def add(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) -> None
     parser.add_argument("--hfov-deg", type=float, metavar="DEG", help="horizontal field of view of the scene camera (default 90)")
     parser.add_argument("--watch", action="append", default=[], metavar="TEXT", help='"tell me when I see my mug"; may be repeated')
     parser.add_argument("--ask", action="append", default=[], metavar="T:TEXT", help='"9.5: where was my mug?"; may be repeated')
-    parser.add_argument("--out", type=Path, metavar="DIR", help="output folder (default out/NAME)")
+    parser.add_argument("--out", type=Path, metavar="DIR", help="output folder (default out/NAME, for a journal out/NAME-again)")
+    parser.add_argument("--open", action="store_true", help="then show the run moment by moment in a browser, until Ctrl-C")
     parser.add_argument("--json", action="store_true", help="print a summary as JSON instead of the conversation")
     parser.set_defaults(run=run)
 
@@ -64,8 +68,10 @@ def run(args: argparse.Namespace) -> int:
     """Play it."""
     loaded: Loaded = load(getattr(args, "flags", {}), path=getattr(args, "config", None))
     source = Path(args.source)
-    out = args.out or Path("out") / (source.stem if source.suffix else source.name)
-    if args.source not in _BUILT_IN and source.is_dir():
+    journal = args.source not in _BUILT_IN and source.is_dir()
+    # A journal replayed from out/NAME must not be written over.
+    out = args.out or Path("out") / (f"{source.resolve().name}-again" if journal else source.stem if source.suffix else source.name)
+    if journal:
         summary = _play_journal(source, out, args)
     else:
         words = _words(args)
@@ -76,7 +82,15 @@ def run(args: argparse.Namespace) -> int:
     else:
         for key, value in summary.items():
             print(f"{key:<22}{value}")
+    if args.open:
+        _show(source if journal else out)
     return 0
+
+
+def _show(folder: Path) -> None:
+    """Show the journal of a run in the page, until Ctrl-C."""
+    with tempfile.TemporaryDirectory() as scratch, DecisionLog(Path(scratch) / "decisions.jsonl") as decisions:
+        serve(RecordedGlasses(folder, decisions), port=0, open_browser=True, note="Ctrl-C ends it.")
 
 
 def _recording(args: argparse.Namespace, config: Config) -> Recording:

@@ -16,6 +16,7 @@ EdgeError                 exit code
     StoreError
     Locked
     Evicted                      the frame asked for has left the ring
+    CameraError                  a camera is missing, refused, busy or unplugged
 """
 
 from __future__ import annotations
@@ -102,3 +103,7 @@ class Locked(DeviceError):
 
 class Evicted(DeviceError):
     """The frame asked for has left the frame ring."""
+
+
+class CameraError(DeviceError):
+    """A camera is missing, may not be used, is held by another program, or was unplugged."""

@@ -7,7 +7,20 @@ from typing import Literal
 
 from apps.report.chain import Chain, Spoken
 from apps.report.wording import clock, wish, words
-from edge_runtime.protocol import Asked, Event, Feedback, Forget, Muted, QuietHours, Record, Show, StopSpeech, Taught, WatchRemoved, WatchSet
+from edge_runtime.protocol import (
+    Asked,
+    Event,
+    Feedback,
+    Forget,
+    Muted,
+    QuietHours,
+    Record,
+    Show,
+    StopSpeech,
+    Taught,
+    WatchRemoved,
+    WatchSet,
+)
 from edge_runtime.speech import Decision, Response
 
 Side = Literal["wearer", "glasses", "quiet", "gone"]

@@ -87,7 +87,11 @@ class Board:
 
 
 class BoardReader:
-    """One tab's place on the board."""
+    """One tab's place on the board, where it is always now."""
+
+    t_ns: int | None = None
+    playing = False
+    speed = 1.0
 
     def __init__(self, board: Board) -> None:
         self._board = board

@@ -12,6 +12,21 @@ from gaze.types import GazeSample
 class Reader(Protocol):
     """What one tab has been shown so far. Used in the server's thread only."""
 
+    @property
+    def t_ns(self) -> int | None:
+        """In a film the moment shown; ``None`` where it is always now."""
+        ...
+
+    @property
+    def playing(self) -> bool:
+        """In a film, whether time runs."""
+        ...
+
+    @property
+    def speed(self) -> float:
+        """In a film, how fast time runs when it does."""
+        ...
+
     def read(self) -> Update | None:
         """What is new since the last call (``n``, ``took``, ``told`` and the part ``tab`` are the server's); ``None`` if nothing is."""
         ...

@@ -37,6 +37,11 @@ Work = Look | Append | Search | Erase | Generate
 """Commands that a worker answers."""
 
 
+def speech_ns(text: str) -> int:
+    """How long a voice takes for a sentence: 14 characters a second, at least 0.6 s."""
+    return max(_SHORTEST_SPEECH_NS, len(text) * S // _CHARS_PER_S)
+
+
 @dataclass
 class Cost:
     """What a run took. CPU times are of this process, so threads of the models are counted with the models."""
@@ -54,6 +59,8 @@ class Cost:
 
     def drop(self, drop: Dropped) -> None:
         """Add to the totals."""
+        if not drop.count:
+            return
         for index, known in enumerate(self.dropped):
             if (known.what, known.reason) == (drop.what, drop.reason):
                 self.dropped[index] = Dropped(drop.what, drop.reason, known.count + drop.count)
@@ -117,7 +124,7 @@ class Host:
             case Erase():
                 self._erase(command, t_ns, step)
             case Say():
-                length_ns = max(_SHORTEST_SPEECH_NS, len(command.response.text) * S // _CHARS_PER_S)
+                length_ns = speech_ns(command.response.text)
                 self._later(SpeechStarted(t_ns=t_ns, answers=command.id))
                 self._later(SpeechEnded(t_ns=t_ns + length_ns, answers=command.id, spoken_chars=len(command.response.text)))
             case StopSpeech():

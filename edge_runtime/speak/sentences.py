@@ -15,7 +15,8 @@ from edge_runtime.speech import Intention
 _ANSWER_NS = 30 * S
 _NOTICE_NS = 10 * S
 _CONFIRM_NS = 5 * S
-_REFUSALS = ("UNKNOWN_WORD", "UNTAUGHT", "LEARNING", "NEEDS_VLM", "NOT_UNDERSTOOD")
+REFUSALS = ("UNKNOWN_WORD", "UNTAUGHT", "LEARNING", "NEEDS_VLM", "NOT_UNDERSTOOD")
+"""Codes of replies that refuse a question rather than answer it."""
 
 NOT_A_WATCH = Refusal("NOT_UNDERSTOOD", "I did not understand that; say for example: tell me when I see my mug.")
 TOO_MANY_WATCHES = Refusal("TOO_MANY", "I am already watching for as many things as I can; remove one first.")
@@ -26,11 +27,15 @@ def not_watchable(condition: str) -> Refusal:
     return Refusal("NEEDS_VLM", f"I cannot watch for {phrasing.quoted(condition)}: {NEEDS_VLM}.")
 
 
+def waits_for(watch: Watch) -> str:
+    """What a watch waits for, such as ``I see your mug``."""
+    verb = "read" if watch.target.kind == "text" else "see"
+    return f"you look at {watch.target.phrase}" if watch.channel == "gaze" else f"I {verb} {watch.target.phrase}"
+
+
 def watching(watch: Watch) -> str:
     """Acknowledge a watch, for the display."""
-    verb = "read" if watch.target.kind == "text" else "see"
-    condition = f"you look at {watch.target.phrase}" if watch.channel == "gaze" else f"I {verb} {watch.target.phrase}"
-    return f"I will tell you when {condition}."
+    return f"I will tell you when {waits_for(watch)}."
 
 
 def alert(watch: Watch, hit: Hit, config: SpeakConfig) -> Candidate:
@@ -67,7 +72,7 @@ def refused_watch(watch: str, refusal: Refusal, now_ns: int) -> Candidate:
 def answered(question: str, reply: Reply, now_ns: int) -> Candidate:
     """Answer a question."""
     intention = Intention(
-        label="refuse" if reply.code in _REFUSALS else "answer",
+        label="refuse" if reply.code in REFUSALS else "answer",
         target=question,
         text=reply.text,
         confidence=min(1.0, max(0.0, reply.confidence)),
