@@ -39,6 +39,8 @@ class Talking:
         self._unsure: Match | None = None
         self._doubt = _NO_DOUBT
         self._doubted: tuple[Evidence, ...] = ()
+        self._spoken: tuple[int, str] | None = None
+        self._cut_short: dict[str, int] = {}
         self.stopped_ns = -1
 
     def notice(self, t_ns: int, text: str, *, trouble: bool) -> None:
@@ -81,13 +83,22 @@ class Talking:
         for command in commands:
             if isinstance(command, Say):
                 text = command.response.text
+                self._say_again(text)
                 behind = next((d for d in made if d.action == "SPEAK" and d.text == text), None)
-                self._line("glasses", t_ns, text, showing.line_kind(behind), behind, speech_ns(text))
+                self._spoken = (self._line("glasses", t_ns, text, showing.line_kind(behind), behind, speech_ns(text)), text)
             elif isinstance(command, Show):
                 behind = next((d for d in made if d.text == command.text), None)
                 self._line("glasses", t_ns, command.text, showing.line_kind(behind), behind)
             elif isinstance(command, StopSpeech):
                 self.stopped_ns = t_ns
+                if self._spoken is not None:
+                    self._cut_short = {self._spoken[1]: self._spoken[0]}
+
+    def _say_again(self, text: str) -> None:
+        """A sentence that was cut short and is said once more stands once, where it was said in full."""
+        cut = self._cut_short.pop(text, None)
+        if cut is not None:
+            self._board.keep("said", lambda line: isinstance(line, Line) and line.key != cut)
 
     def pass_time(self, t_ns: int) -> None:
         """A question that nobody has answered is let go when an answer would no longer be taken."""
@@ -130,7 +141,7 @@ class Talking:
         kind: str,
         behind: Decision | None = None,
         spoken_ns: int = 0,
-    ) -> None:
+    ) -> int:
         evidence = behind.evidence if behind is not None else ()
         line = Line(
             key=next(self._numbers),
@@ -144,3 +155,4 @@ class Talking:
             speech_ns=spoken_ns,
         )
         self._board.put("said", line.key, line)
+        return line.key

@@ -133,7 +133,7 @@ class Wearer:
         """What has been said, by anybody."""
         return self.page.locator("#talk .lines > li")
 
-    def hears(self, words: str, times: int = 1) -> None:
+    def hears(self, words: str | re.Pattern[str], times: int = 1) -> None:
         """Wait until the glasses have said it so often, and no more often."""
         try:
             expect(self.lines.filter(has_text="Glasses").filter(has_text=words)).to_have_count(times, timeout=PATIENCE_MS)

@@ -141,7 +141,6 @@ function askBox(model, link) {
   const go = el("button", { type: "submit" }, "Ask");
   const hint = el("p#ask-hint.faint.hint");
   const trouble = el("p.trouble", { role: "status" });
-  let busy = false;
 
   const guide = () => {
     const means = meaning(input.value, model);
@@ -152,7 +151,7 @@ function askBox(model, link) {
     event.preventDefault();
     const means = meaning(input.value, model);
     guide(); // what "this" is may have changed since it was typed
-    if (busy || !means || means.does === "nothing") return;
+    if (!means || means.does === "nothing") return;
     trouble.textContent = "";
     if (means.does === "forget") {
       if (means.wish === "looked_at") forgetLookedAt(model);
@@ -162,13 +161,13 @@ function askBox(model, link) {
       return;
     }
     const sent = input.value;
-    const text = sent.trim();
-    busy = true;
-    const told = await link.ask(means.does === "teach" ? { type: "teach", name: means.name } : { type: means.does, text });
-    busy = false;
+    // Cleared before the answer is there: who types fast has begun the next sentence by then.
+    input.value = "";
+    guide();
+    const told = await link.ask(means.does === "teach" ? { type: "teach", name: means.name } : { type: means.does, text: sent.trim() });
     trouble.textContent = told.words;
-    // What was not taken stays in the box; what has been typed meanwhile stays too.
-    if (told.ok && input.value === sent) input.value = "";
+    // What was not taken comes back, unless something else has been typed meanwhile.
+    if (!told.ok && !input.value) input.value = sent;
     guide();
   };
   input.addEventListener("input", guide);
