@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import signal
 import threading
 import webbrowser
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from types import FrameType
 
 from devices.page.glasses import Glasses
@@ -27,14 +28,17 @@ def serve(glasses: Glasses, *, port: int, open_browser: bool, note: str, each_se
     """
     from devices.page.server import PageServer
 
-    with PageServer(glasses, port=port) as page:
+    with _stopped() as stopped, PageServer(glasses, port=port) as page:
         print(f"the page: {page.url}\nOnly this machine can open it. {note}", flush=True)
         if open_browser and not webbrowser.open(page.url):
             print("No browser was found: open the address yourself.", flush=True)
-        _until_stopped(each_second)
+        while not stopped.wait(1.0):
+            each_second()
 
 
-def _until_stopped(each_second: Callable[[], None]) -> None:
+@contextlib.contextmanager
+def _stopped() -> Iterator[threading.Event]:
+    """Is set by Ctrl-C or SIGTERM, which do nothing else meanwhile."""
     stopped = threading.Event()
 
     def stop(number: int, frame: FrameType | None) -> None:
@@ -42,8 +46,7 @@ def _until_stopped(each_second: Callable[[], None]) -> None:
 
     before = {number: signal.signal(number, stop) for number in (signal.SIGINT, signal.SIGTERM)}
     try:
-        while not stopped.wait(1.0):
-            each_second()
+        yield stopped
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)

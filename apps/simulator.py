@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import contextlib
 import dataclasses
+import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import datetime
@@ -19,7 +20,7 @@ from apps.output import prepare_out
 from apps.serving import serve
 from apps.verbs import Verbs, add_settings, settings
 from devices import gallery
-from devices.cameras import Feed, Player, Shot, Webcam
+from devices.cameras import Feed, Player, Shot, Webcam, open_webcam
 from devices.cameras.webcam import HFOV_DEG
 from devices.page.board import Board
 from devices.page.views import SessionView
@@ -189,7 +190,8 @@ def wear(
 
 def _take(shot: Shot, host: LiveHost, glasses: LiveGlasses) -> None:
     """A shot becomes a frame, and the gaze that came with it samples."""
-    now_ns = host.time_ns()
+    late_ns = 0 if shot.t_handed_ns is None else time.monotonic_ns() - shot.t_handed_ns
+    now_ns = host.time_ns() - max(0, late_ns)
     if shot.gaze:
         glasses.look_along(tuple(dataclasses.replace(sample, t_ns=sample.t_ns + now_ns) for sample in shot.gaze))
     glasses.take(shot.image, now_ns - shot.age_ns)
@@ -204,6 +206,7 @@ def _camera(args: argparse.Namespace, config: Config) -> tuple[Source, Recording
 
     Raises:
         UsageError: It is called neither by a name nor by a file.
+        CameraError: The camera of this machine gives no picture.
         VideoError: The file is no video.
         Unreachable: The gallery's photographs cannot be fetched.
     """
@@ -213,7 +216,7 @@ def _camera(args: argparse.Namespace, config: Config) -> tuple[Source, Recording
         return "browser", None
     if args.camera == "server":
         device = int(args.device) if args.device.isdecimal() else args.device
-        return "server", Webcam(device, offered_hz=config.capture.offered_hz, hfov_deg=args.hfov_deg or HFOV_DEG)
+        return "server", open_webcam(device, offered_hz=config.capture.offered_hz, hfov_deg=args.hfov_deg or HFOV_DEG)
     if args.camera == "gallery":
         gallery.prepare(print)
         return "gallery", gallery.sample()

@@ -33,6 +33,7 @@ from edge_runtime.protocol import (
 )
 from edge_runtime.records import Dropped
 from edge_runtime.remember import Memory
+from edge_runtime.remember.concepts import MAX_VIEWS
 from edge_runtime.speak import Speaker
 from edge_runtime.types import Session
 
@@ -40,10 +41,17 @@ _ANSWERED = (Look, Generate, Append, Search, Erase, Say)
 
 
 class Pending(msgspec.Struct, frozen=True):
-    """A command that is owed an answer. The look itself is kept: memory needs to know what was asked."""
+    """A command that is owed an answer.
+
+    Attributes:
+        deadline_ns: When it is given up.
+        look: The look itself: memory needs to know what was asked.
+        shows: Whether the answer shows what was seen: a look, or a search.
+    """
 
     deadline_ns: int
     look: Look | None
+    shows: bool = False
 
 
 class CoreState(msgspec.Struct):
@@ -81,7 +89,8 @@ class Core:
         self.attend = Attend(
             config.attend,
             session,
-            teach_views=config.remember.teach_views,
+            teach_views=min(config.remember.teach_views, MAX_VIEWS),
+            teach_floor=config.remember.concept_ask,
             look_deadline_ns=config.models.look_deadline_ns,
         )
         self.memory = Memory(config.remember, session.capabilities)
@@ -105,8 +114,8 @@ class Core:
                 out.emit(Cancel, deadline_ns=event.t_ns, target=number)
                 self._step(Failed(t_ns=event.t_ns, answers=number, reason="deadline"), out)
         if isinstance(event, Forget):
-            # A look under way may show what is to be forgotten; its answer is no longer wanted.
-            for number in [n for n, owed in state.pending.items() if owed.look is not None]:
+            # What is under way may show what is to be forgotten; its answer is no longer wanted.
+            for number in [n for n, owed in state.pending.items() if owed.shows]:
                 out.emit(Cancel, deadline_ns=event.t_ns, target=number)
                 del state.pending[number]
         self._step(event, out)
@@ -114,8 +123,12 @@ class Core:
         for command in out.commands:
             if isinstance(command, _ANSWERED):
                 look = command if isinstance(command, Look) else None
-                state.pending[command.id] = Pending(command.deadline_ns, look)
+                state.pending[command.id] = Pending(command.deadline_ns, look, isinstance(command, Look | Search))
         return tuple(out.commands)
+
+    def awaits(self, event: Event) -> bool:
+        """Whether an event is wanted: an answer that nobody waits for any more is not, and nothing it holds may be kept."""
+        return not isinstance(event, Answer) or event.answers in self.state.pending
 
     def nbytes(self) -> int:
         """Bytes remembered in memory; never more than ``remember.ram_bytes``."""

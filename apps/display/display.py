@@ -6,6 +6,8 @@ What may be called from other threads says so.
 
 from __future__ import annotations
 
+import msgspec
+
 from apps.display import showing
 from apps.display.gazing import Gazing
 from apps.display.measuring import Meters
@@ -47,6 +49,7 @@ class Display:
         self._measured_ns = -S
         self._lesson = _NO_LESSON
         self._sightings: dict[int, SightingView] = {}
+        self._places: dict[int, int | None] = {}
         self._portraits: dict[str, str] = {}
         self._watches: tuple[WatchView, ...] = ()
         self._concepts: tuple[ConceptView, ...] = ()
@@ -97,6 +100,7 @@ class Display:
             self._show_sighting(sighting, core)
 
     def _measure(self, t_ns: int, core: Core) -> None:
+        self._name_places(core)
         shown = Store("pictures", self._thumbs.nbytes, THUMB_BYTES, "in memory, for this page; most are the memory's own")
         self._board.show("gauges", self.meters.gauges(t_ns, core, shown))
         self._board.show("drops", self.meters.drops(core))
@@ -126,13 +130,23 @@ class Display:
                 self._thumbs.put(thumb.id, event.t_capture_ns, thumb.data)
 
     def _show_sighting(self, sighting: Sighting, core: Core) -> None:
-        view = showing.sighting(sighting, core.memory.place_name(sighting.place_id))
+        view = showing.sighting(sighting, core.memory.place_name(sighting.place_id, apart_from=sighting.what.name))
         self._sightings[view.key] = view
+        self._places[view.key] = sighting.place_id
         if len(self._sightings) > BOUNDS["sightings"]:
-            del self._sightings[next(iter(self._sightings))]
+            oldest = next(iter(self._sightings))
+            del self._sightings[oldest], self._places[oldest]
         self._board.put("sightings", view.key, view)
         if view.kind == "concept" and view.thumbs:
             self._portraits[view.name] = view.thumbs[0]
+
+    def _name_places(self, core: Core) -> None:
+        """A place gets its name when something telling is seen there, and what was seen before was seen there too."""
+        for key, view in self._sightings.items():
+            place = core.memory.place_name(self._places[key], apart_from=view.name)
+            if place and place != view.place:
+                self._sightings[key] = msgspec.structs.replace(view, place=place)
+                self._board.put("sightings", key, self._sightings[key])
 
     # ------------------------------------------------------------ what stands
 
@@ -185,12 +199,12 @@ class Display:
     def _forget_sightings(self, t_from_ns: int, scope: Scope, core: Core) -> None:
         """Follow the memory: what it still holds it holds on purpose. Of what it no longer held, what is in doubt goes."""
         left = {sighting.id: sighting for sighting in core.memory.recall(Query(limit=_ALL))}
-        shown, self._sightings, self._portraits = self._sightings, {}, {}
+        shown, places, self._sightings, self._places, self._portraits = self._sightings, self._places, {}, {}, {}
         for number, view in shown.items():
             if number in left:
                 self._show_sighting(left[number], core)
             elif view.t_end_ns < t_from_ns and not any(showing.names(text, scope) for text in (view.name, view.place)):
-                self._sightings[number] = view
+                self._sightings[number], self._places[number] = view, places[number]
         self._board.keep("sightings", lambda item: isinstance(item, SightingView) and item.key in self._sightings)
         cited = {thumb for sighting in left.values() for thumb in showing.thumbs(sighting.evidence)}
         self._thumbs.forget(t_from_ns, cited)

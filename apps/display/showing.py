@@ -16,7 +16,7 @@ from edge_runtime.speak.watches import Watch
 from edge_runtime.speech import Decision
 
 MOST_GUESSES = 4
-_HINT = 0.2
+_HINT = 0.4
 """A classifier's hint below this is noise to a person."""
 _ORDER = ("concept", "text", "label", "thing")
 
@@ -88,6 +88,7 @@ _WHOLE = {
     "frame:rate": "frames left out: the camera gives more than are wanted",
     "frame:truncated": "frames missing at the end of a damaged file",
     "frame:slow": "frames skipped because decoding was slow",
+    "frame:unreadable": "frames of the camera that could not be decoded",
     "event:clock": "events older than the one before",
     "event:behind": "events that found no room to wait",
     "event:stopped": "events that still waited at the end",
@@ -97,6 +98,7 @@ _WHOLE = {
     "row:store": "rows that the log did not take",
     "row:unconfirmed": "rows of which it is not known whether the log has them",
     "vector:unusable": "looks whose features could not be used",
+    "view:unlike": "views of a lesson that showed something else than the others",
     "view:unusable": "views of a lesson that could not be used",
     "concept:unusable": "lessons that could not begin",
     "token:shape": "memory tokens of an unknown shape",

@@ -92,7 +92,7 @@ class Intake:
         self._gaze_ns = -RECENT_NS
         self._taken_ns: deque[int] = deque(maxlen=_MOST_TIMES)
         self._came_ns: int | None = None
-        self._forgotten_ns = -1
+        self._forgotten_ns = self._troubled_ns = -1
         self._room = _BURST
         self._show()
 
@@ -132,7 +132,8 @@ class Intake:
                 self._taken_ns.append(t_capture_ns)
                 self._came_ns = self._host.time_ns()
                 self._host.offer(image, t_capture_ns)
-                if self._state != "seeing":
+                # A picture that was still on its way when the camera failed does not mean that it sees again.
+                if self._state != "seeing" and t_capture_ns > self._troubled_ns:
                     self._state, self._words = "seeing", "The camera sees."
                     self._show()
         return self._refuse(code) if code else ""
@@ -206,7 +207,7 @@ class Intake:
         with self._lock:
             news = self._on and self._state != state
             if self._on:
-                self._state, self._words = state, words
+                self._state, self._words, self._troubled_ns = state, words, self._host.time_ns()
                 self._show()
         if news:  # a camera that keeps failing is said once
             self._display.notice(words, trouble=not over)

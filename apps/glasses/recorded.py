@@ -26,8 +26,7 @@ from edge_runtime.core import Core, Snapshot
 from edge_runtime.decisions import DecisionLog
 from edge_runtime.hosts.host import Observer
 from edge_runtime.hosts.journal_replay import replay_journal
-from edge_runtime.journal import Head, JournalReader
-from edge_runtime.journal.format import Loss, bodies
+from edge_runtime.journal import Head, Hole, JournalReader
 from edge_runtime.protocol import Asked, Command, Erase, Event, Forget, FrameSeen, Record, Taught, Tick, WatchSet
 from edge_runtime.records import Scope
 from gaze.types import GazeSample
@@ -174,7 +173,7 @@ class RecordedGlasses:
         self._display = Display(self._board)
         self._reel = Reel(limit_bytes)
         self._cursor = 0
-        self._holes = deque(_holes(reader.heads))
+        self._holes = deque(sorted((*_holes(reader.heads), *_torn(reader.holes)), key=lambda hole: hole.t_to_ns))
         self._frames_ns = array("q")
         self._marks: deque[Mark] = deque(maxlen=MOST_MARKS)
         self._marks_made = 0
@@ -182,8 +181,9 @@ class RecordedGlasses:
         self._last_ns = self._shown_ns = 0
         self._due_ns: int | None = None
         self.dropped: Counter[str] = Counter()
+        self._torn_holes = reader.holes
         self.core = replay_journal(folder, decisions, observers=(self._observe, *observers))
-        self.torn_bytes = _torn_bytes(reader.folder)
+        self.torn_bytes = reader.torn_bytes
         self._end()
         self.session = self._describe(reader)
 
@@ -217,8 +217,9 @@ class RecordedGlasses:
         """What comes after the last step."""
         if self._holes:
             self._observe(Tick(t_ns=max(self._last_ns, self._holes[-1].t_to_ns)), (), self.core)
-        if self.torn_bytes:
-            self._display.notice(f"The journal is torn: {size(self.torn_bytes)} at the end of a piece of it cannot be read.", trouble=True)
+        ends = [hole for hole in self._torn_holes if hole.t_to_ns is None]
+        if ends:
+            self._display.notice(f"The journal is torn: {size(sum(hole.nbytes for hole in ends))} at its end cannot be read.", trouble=True)
         self._keep(self._last_ns)
 
     def _keep(self, t_ns: int) -> None:
@@ -344,9 +345,9 @@ def _marks(event: Event, commands: tuple[Command, ...]) -> Iterator[Mark]:
             yield Mark(event.t_ns, "vetoed", decision.text)
 
 
-def _torn_bytes(folder: Path) -> int:
-    loss = Loss()
-    for path in sorted(folder.glob("*.segment")):
-        for _ in bodies(path, loss):
-            pass
-    return loss.nbytes
+def _torn(holes: Sequence[Hole]) -> Iterator[_Hole]:
+    """Damage that the journal goes on after; what is torn at its end is told when it is over."""
+    for hole in holes:
+        if hole.t_to_ns is not None:
+            since = "" if hole.t_from_ns is None else f"From {clock(hole.t_from_ns)} to {clock(hole.t_to_ns)} "
+            yield _Hole(hole.t_to_ns, f"{since or 'Before this '}the journal is damaged: {size(hole.nbytes)} of it cannot be read.")

@@ -3,6 +3,6 @@
 from devices.cameras.camera import Camera, Shot
 from devices.cameras.feed import Feed
 from devices.cameras.player import Player
-from devices.cameras.webcam import Webcam
+from devices.cameras.webcam import Webcam, open_webcam
 
-__all__ = ["Camera", "Feed", "Player", "Shot", "Webcam"]
+__all__ = ["Camera", "Feed", "Player", "Shot", "Webcam", "open_webcam"]

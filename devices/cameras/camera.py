@@ -23,12 +23,14 @@ class Shot:
         image: uint8 BGR [H, W, 3].
         age_ns: How long before being handed over it was taken; never negative.
         gaze: The recording's own samples since the last shot, in order. Their ``t_ns`` is counted from the moment the shot is
-            handed over, so it is never positive: add the time it is taken in to have them on that clock.
+            handed over, so it is never positive: add the time of that to have them on another clock.
+        t_handed_ns: When it was handed over, on the monotonic clock; ``None`` where nobody noted it. A thread may get to it later.
     """
 
     image: Picture
     age_ns: int
     gaze: tuple[GazeSample, ...] = ()
+    t_handed_ns: int | None = None
 
 
 class Camera(Protocol):

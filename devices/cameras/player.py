@@ -91,7 +91,7 @@ class Player:
                 if self._wait_until(track.start_ns + t_ns, stopping):
                     return
                 shown_ns = self._now_ns()
-                yield Shot(frame.image, shown_ns - track.start_ns - t_ns, track.until(shown_ns))
+                yield Shot(frame.image, shown_ns - track.start_ns - t_ns, track.until(shown_ns), shown_ns)
             if not begun:
                 raise CameraError(f"{recording.name} holds no picture", hint="choose another film")
             if self._wait_until(track.start_ns + max(recording.duration_ns, last_ns + self._period_ns), stopping):

@@ -93,10 +93,31 @@ def open_device(device: int | str) -> Capture:
     return capture
 
 
+def open_webcam(
+    device: int | str = 0,
+    *,
+    offered_hz: float,
+    hfov_deg: float = HFOV_DEG,
+    opener: Opener = open_device,
+    now_ns: Callable[[], int] = time.monotonic_ns,
+) -> Webcam:
+    """Try a camera of this machine: it is opened, gives one picture, and is let go again. From then on its size is known.
+
+    The arguments are those of :class:`Webcam`.
+
+    Raises:
+        CameraError: It is not there, not allowed, held by another program, or gives no picture within five seconds.
+    """
+    camera = Webcam(device, offered_hz=offered_hz, hfov_deg=hfov_deg, opener=opener, now_ns=now_ns)
+    camera.probe()
+    return camera
+
+
 class Webcam:
     """A camera of this machine.
 
-    Size and note are what is asked for until the first picture has come, and what came from then on.
+    Size and note are what is asked for until the first picture has come, and what came from then on; :func:`open_webcam` makes one
+    whose first picture has come.
 
     Args:
         device: Its number, or its path.
@@ -144,16 +165,38 @@ class Webcam:
         Raises:
             CameraError: It cannot be opened, gives no pictures, or was unplugged.
         """
-        reader = _Reader(self.name, lambda: self._opener(self._device), self._now_ns, self._period_ns, self._dropped)
+        reader = self._reader(self._dropped)
         reader.start()
         try:
             while (found := reader.newest(stopping)) is not None:
                 image, t_ns = found
-                self.height_px, self.width_px = image.shape[:2]
-                self._seen = True
+                self._measure(image)
                 yield Shot(image, max(0, self._now_ns() - t_ns))
         finally:
             reader.end()
+
+    def probe(self) -> None:
+        """Open the camera, take one picture for its size, and let the camera go.
+
+        Raises:
+            CameraError: As :meth:`shots`.
+        """
+        reader = self._reader(Counter())  # nobody has asked for what comes after the first picture: it is not lost
+        reader.start()
+        try:
+            found = reader.newest(threading.Event())
+        finally:
+            reader.end()
+        reader.join(SILENT_S)  # or it would seem held by another program when it is opened again
+        if found is not None:
+            self._measure(found[0])
+
+    def _reader(self, dropped: Counter[str]) -> _Reader:
+        return _Reader(self.name, lambda: self._opener(self._device), self._now_ns, self._period_ns, dropped)
+
+    def _measure(self, image: Picture) -> None:
+        self.height_px, self.width_px = image.shape[:2]
+        self._seen = True
 
 
 class _Reader(threading.Thread):

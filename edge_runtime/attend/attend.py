@@ -30,11 +30,12 @@ from edge_runtime.protocol import (
     WatchSet,
 )
 from edge_runtime.records import Dropped
+from edge_runtime.remember.lessons import LESSON_NS, Lesson
+from edge_runtime.remember.likeness import usable
 from edge_runtime.types import Percept, Region, Session
 from gaze.types import EyeEvent
 
 _EYES = 8
-_LESSON_NS = 20 * S
 _LESSON_EVERY_NS = S // 2
 _STILL_MOTION = 0.06
 """Mean luma change from frame to frame above which a picture is too smeared to be worth a look at the whole."""
@@ -46,7 +47,7 @@ _POWER = {"full": 1.0, "reduced": 0.5, "low": 0.25}
 
 
 class AttendState(msgspec.Struct):
-    """All that attention remembers. Bounded: eight eye events, the frames that wait, a second of gaze."""
+    """All that attention remembers. Bounded: eight eye events, the frames that wait, a second of gaze, the views of a lesson."""
 
     pairing: pairing.PairingState = msgspec.field(default_factory=pairing.PairingState)
     budget: budget.BudgetState = msgspec.field(default_factory=budget.BudgetState)
@@ -61,20 +62,28 @@ class AttendState(msgspec.Struct):
     watch_ns: int = -(10**18)
     glimpse: bytes = b""
     scene_since_ns: int | None = None
-    lesson_until_ns: int = -1
-    lesson_left: int = 0
+    lesson: Lesson | None = None
     lesson_ns: int = -(10**18)
     watches: list[str] = []
     power: str = "full"
 
 
 class Attend:
-    """The first stage. Changes only its own state; asks for looks through the outbox."""
+    """The first stage. Changes only its own state; asks for looks through the outbox.
 
-    def __init__(self, config: AttendConfig, session: Session, *, teach_views: int, look_deadline_ns: int) -> None:
+    Args:
+        config: What is worth a look.
+        session: What does not change during a run.
+        teach_views: Views that make a concept.
+        teach_floor: Cosine of a view with the mean of the others from which they agree.
+        look_deadline_ns: How long a look may take.
+    """
+
+    def __init__(self, config: AttendConfig, session: Session, *, teach_views: int, teach_floor: float, look_deadline_ns: int) -> None:
         self._config = config
         self._session = session
         self._teach_views = teach_views
+        self._teach_floor = teach_floor
         self._look_deadline_ns = look_deadline_ns
         self.state = AttendState()
 
@@ -96,8 +105,8 @@ class Attend:
             case Eye():
                 self._eye(event.event)
                 return Attended()
-            case Taught() if not event.concept.views:
-                state.lesson_left, state.lesson_until_ns = self._teach_views, event.t_ns + _LESSON_NS
+            case Taught():
+                state.lesson = None if event.concept.views else Lesson(event.concept.name, event.t_ns)
             case Looked() if cause is not None:
                 self._looked(event, cause)
             case Failed() if cause is not None and cause.why == "text":
@@ -111,9 +120,10 @@ class Attend:
             case Forget():
                 # Frames that still wait for their gaze may show what is to be forgotten.
                 dropped = (Dropped("frame", "forgotten", len(state.pairing.waiting)),) if state.pairing.waiting else ()
-                state.pairing.waiting, state.glimpse, state.lesson_left, state.read_void = [], b"", 0, False
+                state.pairing.waiting, state.glimpse, state.lesson, state.read_void = [], b"", None, False
             case Tick():
-                pass
+                if state.lesson is not None and event.t_ns - state.lesson.t_ns >= LESSON_NS:
+                    state.lesson = None
             case _:
                 return Attended()
         return self._settle(event.t_ns, dropped, out)
@@ -146,12 +156,24 @@ class Attend:
 
     def _looked(self, event: Looked, cause: Look) -> None:
         state = self.state
-        if cause.why == "teach" and any(region.kind == "foveal" and region.vector is not None for region in event.regions):
-            state.lesson_left = max(0, state.lesson_left - 1)
+        if cause.why == "teach":
+            self._studied(event)
         if cause.why == "text":
             state.read_open = False
             if cause.eye_id == state.read_eye:
                 state.read_void = not any(region.lines for region in event.regions)
+
+    def _studied(self, event: Looked) -> None:
+        """A look of a lesson: there are more until so many views agree. Memory goes by the same rule, and keeps those."""
+        lesson = self.state.lesson
+        if lesson is None or event.t_capture_ns < lesson.t_ns:
+            return
+        for region in event.regions:
+            view = usable(region.vector, self._session.capabilities.vector_dim) if region.kind == "foveal" else None
+            if view is not None:
+                lesson.take(view, event.t_capture_ns, self._teach_views, self._teach_floor)
+        if len(lesson.agree) >= self._teach_views:
+            self.state.lesson = None
 
     def _percept(self, pair: pairing.Pair) -> Percept:
         frame = pair.frame
@@ -190,7 +212,7 @@ class Attend:
         return bool(state.glimpse)
 
     def _route(self, now_ns: int, percept: Percept, frame: FrameSeen, out: Outbox) -> tuple[Dropped, ...]:
-        for why, parts, cost in self._wishes(now_ns, percept, frame):
+        for why, parts, cost in self._wishes(percept, frame):
             per_s = self._config.looks_per_s * _POWER[self.state.power]
             if not budget.spend(self.state.budget, now_ns, cost, per_s=per_s, burst=self._config.look_burst):
                 return (Dropped("look", "budget"),)
@@ -206,7 +228,7 @@ class Attend:
             self._note(why, percept)
         return ()
 
-    def _wishes(self, now_ns: int, percept: Percept, frame: FrameSeen) -> list[tuple[str, tuple[Region, ...], float]]:
+    def _wishes(self, percept: Percept, frame: FrameSeen) -> list[tuple[str, tuple[Region, ...], float]]:
         """What this moment calls for: reason, regions, cost in looks."""
         config, state, t_ns = self._config, self.state, percept.t_capture_ns
         wishes: list[tuple[str, tuple[Region, ...], float]] = []
@@ -215,7 +237,9 @@ class Attend:
         if gaze is not None and gaze.x_norm is not None and gaze.y_norm is not None:
             at = regions.foveal(gaze.x_norm, gaze.y_norm, frame.width_px, frame.height_px, config.hfov_deg, config.perifovea_deg)
         everything = config.looks_per_s == 0.0
-        teaching = state.lesson_left > 0 and now_ns <= state.lesson_until_ns
+        lesson = state.lesson
+        # A frame captured before the wearer spoke may show what was looked at before.
+        teaching = lesson is not None and lesson.t_ns <= t_ns
         if at is not None and eye is not None and teaching:
             if t_ns - state.lesson_ns >= _LESSON_EVERY_NS:
                 wishes.append(("teach", (at,), 1.0))

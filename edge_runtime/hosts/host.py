@@ -7,6 +7,8 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
+import msgspec
+
 from edge_runtime.config import MS, S
 from edge_runtime.core import Core
 from edge_runtime.decisions import DecisionLog
@@ -17,14 +19,17 @@ from edge_runtime.protocol import (
     Command,
     Erase,
     Event,
+    Found,
     Generate,
     Look,
+    Looked,
     Record,
     Say,
     Search,
     SpeechEnded,
     SpeechStarted,
     StopSpeech,
+    Token,
 )
 from edge_runtime.records import Dropped
 
@@ -40,6 +45,18 @@ Work = Look | Append | Search | Erase | Generate
 def speech_ns(text: str) -> int:
     """How long a voice takes for a sentence: 14 characters a second, at least 0.6 s."""
     return max(_SHORTEST_SPEECH_NS, len(text) * S // _CHARS_PER_S)
+
+
+def _emptied(event: Event) -> Event:
+    match event:
+        case Looked():
+            return msgspec.structs.replace(event, regions=())
+        case Found():
+            return msgspec.structs.replace(event, rows=(), places=())
+        case Token():
+            return msgspec.structs.replace(event, text="")
+        case _:
+            return event
 
 
 @dataclass
@@ -106,6 +123,9 @@ class Host:
     # ------------------------------------------------------------ one step
 
     def _feed(self, event: Event) -> None:
+        if not self.core.awaits(event):
+            # It changes nothing any more, and may show what has been forgotten since it was asked for.
+            event = _emptied(event)
         begun_ns = time.thread_time_ns()
         commands = self.core.feed(event)
         self.cost.core_cpu_ns += time.thread_time_ns() - begun_ns

@@ -18,21 +18,22 @@ from edge_runtime.protocol import Command, Record
 def replay_journal(folder: Path, decisions: DecisionLog, *, observers: Sequence[Observer] = ()) -> Core:
     """Feed a journal to a fresh core and write its decisions. No models, no pixels, no log are needed.
 
-    Every step's commands are compared with those in the journal.
+    Every step's commands are compared with those in the journal. Snapshots are taken up only where steps are missing before
+    them: the journal's beginning, what was forgotten, and the holes of a damaged journal (``JournalReader(folder).holes``). After
+    a hole the replay is as exact as before it.
 
     Raises:
         JournalError: No journal there, or the core answers otherwise than it did when the journal was written.
     """
     reader = JournalReader(folder)
     core = Core(reader.heads[0].config, reader.heads[0].session)
+    damaged = {hole.segment for hole in reader.holes}
     expected = -1
     for record in reader:
         if isinstance(record, Head):
-            if record.segment != expected:
+            if record.segment != expected or record.gap is not None or record.segment - 1 in damaged:
                 core.restore(record.snapshot)
             expected = record.segment + 1
-            if record.gap is not None:
-                core.restore(record.snapshot)
             for command in record.commands:
                 if isinstance(command, Record):
                     decisions.write(command.decision)

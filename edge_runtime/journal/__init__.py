@@ -1,7 +1,7 @@
 """The journal: every event in, every command out, in segments bounded in bytes."""
 
 from edge_runtime.journal.format import Gap, Head, Step, without_blobs
-from edge_runtime.journal.reader import JournalReader
+from edge_runtime.journal.reader import Hole, JournalReader
 from edge_runtime.journal.writer import Journal
 
-__all__ = ["Gap", "Head", "Journal", "JournalReader", "Step", "without_blobs"]
+__all__ = ["Gap", "Head", "Hole", "Journal", "JournalReader", "Step", "without_blobs"]

@@ -65,7 +65,7 @@ class Step(msgspec.Struct, frozen=True, tag="step"):
 
 
 class Loss:
-    """Bytes at the end of a segment that are not a whole record."""
+    """Bytes at the end of a segment that are not whole records."""
 
     def __init__(self) -> None:
         self.nbytes = 0
@@ -92,25 +92,28 @@ def decode(body: bytes) -> Head | Step:
 
 
 def bodies(path: Path, loss: Loss) -> Iterator[bytes]:
-    """Bodies of the whole records of a segment, in order; what is torn at its end is added to ``loss``.
+    """Bodies of the whole records of a segment, in order, up to the first that is torn or damaged; the rest is added to ``loss``.
 
     Raises:
         JournalError: The file is no segment of this version.
     """
     with path.open("rb") as file:
+        size = path.stat().st_size
         magic = file.read(len(MAGIC))
         if magic != MAGIC:
-            raise JournalError(f"{path.name} is not a journal of this version", hint="read it with the version that wrote it")
-        size = path.stat().st_size
+            if not MAGIC.startswith(magic):
+                raise JournalError(f"{path.name} is not a journal of this version", hint="read it with the version that wrote it")
+            loss.nbytes += size  # torn before its first line was whole
+            return
         while True:
             at = file.tell()
             frame = file.read(_FRAME.size)
             if not frame:
                 return
-            whole = len(frame) == _FRAME.size
-            length, crc = _FRAME.unpack(frame) if whole else (0, 0)
-            body = file.read(length) if whole and length <= _MAX_RECORD_BYTES else b""
-            if not whole or len(body) != length or zlib.crc32(body) != crc:
+            length, crc = _FRAME.unpack(frame) if len(frame) == _FRAME.size else (0, 0)
+            body = file.read(length) if length <= _MAX_RECORD_BYTES else b""
+            # No record is empty: a machine that lost its power leaves zeros, which would pass for empty records.
+            if not body or len(body) != length or zlib.crc32(body) != crc:
                 loss.nbytes += size - at
                 return
             yield body

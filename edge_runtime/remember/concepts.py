@@ -15,13 +15,13 @@ import msgspec
 from edge_runtime.config import RememberConfig, S
 from edge_runtime.records import Concept, Dropped, Evidence
 from edge_runtime.remember import sizes
+from edge_runtime.remember.lessons import LESSON_NS, Lesson
 from edge_runtime.remember.likeness import Exact, cosine, exact, exact_sum, mean_of, usable
 from edge_runtime.types import Vector
 
 MAX_VIEWS = 12
 MAX_CONCEPTS = 256
 MAX_DENIED = 32
-LESSON_NS = 20 * S
 ASK_AGAIN_NS = 30 * S
 ANSWER_NS = 60 * S
 """How long a yes or no is taken to be about the last question."""
@@ -36,15 +36,6 @@ class Known(msgspec.Struct):
 
     concept: Concept
     view_ns: tuple[int, ...]
-
-
-class Lesson(msgspec.Struct):
-    """A concept being looked at."""
-
-    name: str
-    t_ns: int
-    views: tuple[Vector, ...] = ()
-    view_ns: tuple[int, ...] = ()
 
 
 class Denied(msgspec.Struct):
@@ -150,24 +141,26 @@ class Concepts:
         return concept, ended if concept is not None else name, (*odd, *dropped)
 
     def study(self, vector: Vector, t_ns: int) -> tuple[Concept | None, tuple[Dropped, ...]]:
-        """Take one look into the lesson; returns the concept once it has all its views."""
-        lesson = self.state.lesson
+        """Take one look into the lesson; returns the concept once enough of its views agree."""
+        lesson, wanted = self.state.lesson, min(self._config.teach_views, MAX_VIEWS)
         if lesson is None:
             return None, ()
-        lesson.views = (*lesson.views, vector)
-        lesson.view_ns = (*lesson.view_ns, t_ns)
-        if len(lesson.views) < min(self._config.teach_views, MAX_VIEWS):
-            return None, ()
+        gone = lesson.take(vector, t_ns, wanted, self._config.concept_ask)
+        kept = lesson.agree
+        if len(kept) < wanted:
+            return None, _unlike(gone)
         self.state.lesson = None
-        return self._add(lesson.name, lesson.views, lesson.view_ns, lesson.t_ns)
+        views, view_ns = tuple(lesson.views[index] for index in kept), tuple(lesson.view_ns[index] for index in kept)
+        concept, dropped = self._add(lesson.name, views, view_ns, lesson.t_ns)
+        return concept, (*_unlike(gone + len(lesson.views) - len(kept)), *dropped)
 
-    def give_up(self, t_ns: int) -> str:
-        """End a lesson whose time is over; returns its name, or ``""``."""
+    def give_up(self, t_ns: int) -> tuple[str, tuple[Dropped, ...]]:
+        """End a lesson whose time is over; returns its name, or ``""``, and the views that did not agree."""
         lesson = self.state.lesson
         if lesson is None or t_ns - lesson.t_ns < LESSON_NS:
-            return ""
+            return "", ()
         self.state.lesson = None
-        return lesson.name
+        return lesson.name, _unlike(len(lesson.views) - len(lesson.agree))
 
     # ------------------------------------------------------------ asking
 
@@ -279,6 +272,10 @@ class Concepts:
     def _unlearnt(self, known: Known) -> None:
         self._means.pop(known.concept.name, None)
         self.known_bytes -= _weight(known)
+
+
+def _unlike(count: int) -> tuple[Dropped, ...]:
+    return (Dropped("view", "unlike", count),) if count else ()
 
 
 def _weight(known: Known) -> int:

@@ -111,6 +111,8 @@ def _vector(parts: Parts, region: LookedRegion, got: Gathered) -> Vector | None:
 
 def _recognise(parts: Parts, glance: Glance, vector: Vector, got: Gathered) -> None:
     lesson = parts.concepts.state.lesson if glance.why == "teach" and glance.gazed else None
+    if lesson is not None and glance.t_ns < lesson.t_ns:
+        lesson = None  # a look of the lesson before this one
     recognised, asked = False, False
     for scored in parts.concepts.compare(vector):
         what = What("concept", scored.name)

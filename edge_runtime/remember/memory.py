@@ -89,8 +89,9 @@ class Memory:
                 for number in gazes.end(parts.gazes, event.event):
                     parts.sightings.credit(number, event.event.t_start_ns, event.event.t_end_ns)
             case Tick():
-                given_up = parts.concepts.give_up(event.t_ns)
+                given_up, unlike = parts.concepts.give_up(event.t_ns)
                 got.unlearned.extend([given_up] if given_up else [])
+                got.dropped.extend(unlike)
             case Taught():
                 self._teach(event, got)
             case Feedback() if event.verdict in ("yes", "no"):
@@ -164,9 +165,9 @@ class Memory:
 
     @property
     def lesson(self) -> tuple[str, int] | None:
-        """The lesson under way: the name, and how many views it has so far."""
+        """The lesson under way: the name, and how many views agree so far."""
         lesson = self._parts.state.concepts.lesson
-        return None if lesson is None else (lesson.name, len(lesson.views))
+        return None if lesson is None else (lesson.name, len(lesson.agree))
 
     def place_name(self, place_id: int | None, *, apart_from: str = "") -> str:
         """A place in plain words (``by the sign "EXIT"``, ``at place 2``), or ``""`` if it is not known.

@@ -7,8 +7,8 @@ import msgspec
 from edge_runtime.config import S
 from edge_runtime.outbox import Outbox
 from edge_runtime.protocol import Asked, Failed, Found, Search
-from edge_runtime.records import Query
-from edge_runtime.speak import dialogue
+from edge_runtime.records import Query, Scope
+from edge_runtime.speak import dialogue, forgetting
 from edge_runtime.speak.recallable import Recallable
 from edge_runtime.speak.recollection import Fetched, Recollection
 from edge_runtime.speak.reply import Reply
@@ -18,6 +18,7 @@ _SEARCH_NS = S
 _SEARCHES = 3
 _OPEN = 16
 _SILENT_LOG = "The log did not answer: this is what memory alone holds."
+_FORGOTTEN = Reply("FORGOTTEN", "That was forgotten while you asked.")
 
 
 class Open(msgspec.Struct):
@@ -91,12 +92,23 @@ class Conversation:
         self.state.open = [waiting for waiting in self.state.open if waiting.deadline_ns >= self._now_ns]
         return [(waiting.asked, self._from_memory(waiting)) for waiting in late]
 
-    def restart(self) -> None:
-        """Ask the log again: what it has found so far may hold what is forgotten."""
-        for waiting in self.state.open:
-            waiting.fetched = []
-            waiting.deadline_ns = self._now_ns + _SEARCH_NS
-            waiting.search = self._out.emit(Search, deadline_ns=waiting.deadline_ns, query=waiting.query)
+    def forget(self, scope: Scope) -> list[tuple[Asked, Reply]]:
+        """Let go of every open question that names what is forgotten, or was asked in a time that is; ask the log again for the others.
+
+        What the log has found so far may hold what is forgotten, so nothing of it is used.
+
+        Returns:
+            The questions let go, each with an answer that names nothing.
+        """
+        waited, self.state.open, answered = self.state.open, [], []
+        for waiting in waited:
+            if forgetting.touches_question(waiting.asked, waiting.query, scope):
+                answered.append((waiting.asked, _FORGOTTEN))
+                continue
+            deadline_ns = self._now_ns + _SEARCH_NS
+            search = self._out.emit(Search, deadline_ns=deadline_ns, query=waiting.query)
+            self.state.open.append(Open(waiting.asked, search, waiting.query, deadline_ns))
+        return answered
 
     # ------------------------------------------------------------ inside
 

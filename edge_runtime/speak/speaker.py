@@ -199,8 +199,9 @@ class Speaker:
         state.reading = reading.Reading()
         state.watches = forgetting.watches_kept(state.watches, event.scope, memory)
         state.conversation.known_from_ns = now_ns
-        conversation.restart()
         delivery.forget(event.scope)
+        for asked, reply in conversation.forget(event.scope):
+            self._reply(asked, reply, delivery)
         text = sentences.forgotten(event.scope, now_ns)
         orders = [command for command in out.commands if isinstance(command, Erase)]
         if orders:  # the log has to let go of it first

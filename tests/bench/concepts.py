@@ -16,9 +16,11 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from edge_runtime.config import RememberConfig
 from edge_runtime.models.bundle import load_bundle
 from edge_runtime.models.vision_onnx import Encoder
 from edge_runtime.pixels import jpeg_decode
+from edge_runtime.remember.lessons import agreeing
 
 DATA = Path(__file__).resolve().parents[3] / "shared" / "data" / "concepts"
 DRAWS = 60
@@ -87,6 +89,42 @@ def taught(vectors: Array, subjects: npt.NDArray[Any], views: int) -> dict[str, 
     return {"closed_accuracy": float(np.mean(right)), "open_auc": auc(mine, stranger), "at": table}
 
 
+def lessons(vectors: Array, subjects: npt.NDArray[Any]) -> dict[str, Any]:
+    """How the views of a lesson agree, at the level where memory asks.
+
+    ``same``: a photograph with the mean of two others of its subject; ``odd``: with the mean of two of another subject. Photographs
+    taken on different days are a hard case: a lesson's views are of one place, seconds apart. ``learnt``: lessons of five or six views in
+    which three were found to agree, their photographs all of one subject; ``led_astray``: the same with the first two of another
+    subject, and one of those among the three.
+    """
+    rng, floor = np.random.default_rng(0), RememberConfig().concept_ask
+    same: list[float] = []
+    odd: list[float] = []
+    learnt: list[bool] = []
+    astray: list[bool] = []
+    for _ in range(DRAWS):
+        for name in np.unique(subjects):
+            mine = rng.permutation(np.flatnonzero(subjects == name))
+            other = rng.choice(np.flatnonzero(subjects != name))
+            theirs = rng.permutation(np.flatnonzero(subjects == subjects[other]))
+            mean = vectors[mine[:2]].sum(axis=0)
+            mean /= np.linalg.norm(mean)
+            same.extend(vectors[mine[2:]] @ mean)
+            odd.append(float(vectors[other] @ mean))
+            learnt.append(len(agreeing([vectors[i].astype(np.float32) for i in mine[:6]], 3, floor)) == 3)
+            mixed = [*theirs[:2], *mine[:4]]
+            found = agreeing([vectors[i].astype(np.float32) for i in mixed], 3, floor)
+            astray.append(len(found) == 3 and min(found) < 2)
+    agree, differ = np.array(same), np.array(odd)
+    return {
+        "floor": floor,
+        "same": float((agree >= floor).mean()),
+        "odd": float((differ >= floor).mean()),
+        "learnt": float(np.mean(learnt)),
+        "led_astray": float(np.mean(astray)),
+    }
+
+
 def measure() -> dict[str, Any]:
     """Encode every photograph and measure."""
     paths = sorted(DATA.glob("*/*.jp*g"))
@@ -104,6 +142,7 @@ def measure() -> dict[str, Any]:
         "wall_ms": wall / len(paths) / 1e6,
         "cpu_ms": cpu / len(paths) / 1e6,
         "views": {views: taught(vectors, subjects, views) for views in (1, 3)},
+        "lesson": lessons(vectors, subjects),
     }
 
 
@@ -134,6 +173,11 @@ def _show(result: dict[str, Any]) -> None:
         lines.append(f"{views} view(s): closed accuracy {found['closed_accuracy']:.3f}, own against strangers AUC {found['open_auc']:.3f}")
         for level, shares in found["at"].items():
             lines.append(f"  from {level}: " + ", ".join(f"{name.replace('_', ' ')} {share:6.1%}" for name, share in shares.items()))
+    lesson = result["lesson"]
+    lines.append(
+        f"views of a lesson agree from {lesson['floor']:.2f}: same subject {lesson['same']:.1%}, another {lesson['odd']:.1%}; "
+        f"lessons of five or six views learnt {lesson['learnt']:.1%}, led astray by two of another {lesson['led_astray']:.1%}"
+    )
     sys.stdout.write("\n".join(lines) + "\n")
 
 

@@ -2,18 +2,33 @@
 
 from __future__ import annotations
 
+import contextlib
 import re
 import shutil
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
+import cv2
+import numpy as np
 import pytest
 from playwright.sync_api import Browser, BrowserContext, Locator, Page, expect, sync_playwright
 
+from apps.simulator import Worn, wear
+from devices.page.glasses import Glasses
+from devices.page.server import PageServer
+from edge_runtime import pixels
+from edge_runtime.config import Config
+from edge_runtime.models.looker import Crop, Looker, ThumbLooker
+from edge_runtime.models.scripted import EVERYTHING
+from edge_runtime.pixels import Picture
+from edge_runtime.protocol import Look
+from edge_runtime.types import Box, LookedRegion, TextLine, Thumb
+from tests import world
 from tests.conftest import ROOT
 from tests.fake_camera import FakeCamera
 
@@ -145,3 +160,103 @@ class Wearer:
         """Leave a picture of the page."""
         SHOTS.mkdir(parents=True, exist_ok=True)
         (SHOTS / f"{name}.png").write_bytes(self.page.screenshot())
+
+
+# ---------------------------------------------------------------- glasses in this process
+
+
+@dataclass
+class Served:
+    """A live run in this process, and the server of its page."""
+
+    worn: Worn
+    server: PageServer
+
+    @property
+    def url(self) -> str:
+        return self.server.url
+
+    @property
+    def origin(self) -> str:
+        return f"http://127.0.0.1:{self.server.door.port}"
+
+    @property
+    def newest(self) -> int:
+        """Number of the newest frame; -1 before the first."""
+        picture = self.worn.glasses.picture()
+        return -1 if picture is None else picture[0]
+
+    def goes_on_seeing(self, page: Page, frames: int = 3) -> None:
+        """Wait for more pictures of this page."""
+        wanted = self.newest + frames
+        comes(page, lambda: self.newest >= wanted)
+
+
+@contextlib.contextmanager
+def served(out: Path, looker: Looker | None = None, *, port: int = 0, token: str | None = None) -> Iterator[Served]:
+    """A live run for the webcam of a page; without a looker of your own it is one that keeps small pictures and knows nothing."""
+    with wear("browser", None, out, Config(), looker or ThumbLooker()) as worn, serving(worn.glasses, port=port, token=token) as server:
+        yield Served(worn, server)
+
+
+@contextlib.contextmanager
+def serving(glasses: Glasses, *, port: int = 0, token: str | None = None) -> Iterator[PageServer]:
+    """The page of these glasses."""
+    with PageServer(glasses, port=port, token=token) as server:
+        yield server
+
+
+def comes(page: Page, so: Callable[[], object]) -> None:
+    """Wait until something is so behind the page, while the page goes on."""
+    until_s = time.monotonic() + PATIENCE_MS / 1000
+    while not so():
+        assert time.monotonic() < until_s, "it never came to that"
+        page.wait_for_timeout(20)
+
+
+MUG_AT, SIGN_AT, NOTHING_AT = (0.21, 0.62), (0.82, 0.3), (0.5, 0.3)
+"""Where in the room something is to be looked at."""
+
+
+class Room:
+    """A room to look at, and the looker that knows it: a mug on the left, a sign on the right.
+
+    Args:
+        sign: What stands on the sign, as far as the looker is concerned.
+
+    Attributes:
+        cpu_ns: Processor time in models; none.
+    """
+
+    capabilities = EVERYTHING
+
+    def __init__(self, sign: str = "ROOM 204") -> None:
+        self.sign = sign
+        self.cpu_ns = 0
+
+    def look(self, command: Look, crops: Sequence[Crop]) -> tuple[LookedRegion, ...]:
+        return tuple(self._look(f"{command.frame_seq}-{at}", crop) for at, crop in enumerate(crops))
+
+    def _look(self, thumb: str, crop: Crop) -> LookedRegion:
+        region, x_norm = crop.region, crop.region.box.centre[0]
+        jpeg = pixels.jpeg_encode(crop.image, 80, 160)
+        mug = region.kind == "foveal" and x_norm < 0.35
+        sign = region.kind == "text" and x_norm > 0.65
+        return LookedRegion(
+            kind=region.kind,
+            box=region.box,
+            vector=(world.MUG if mug else world.WALL) if "vector" in region.want else None,
+            lines=(TextLine(self.sign, 0.95, Box(0.72, 0.25, 0.92, 0.38)),) if sign and self.sign else (),
+            thumb=Thumb(thumb, len(jpeg), jpeg) if "thumb" in region.want else None,
+        )
+
+    @staticmethod
+    def picture() -> Picture:
+        """What its camera gives: uint8 BGR [540,960,3]."""
+        image = np.full((540, 960, 3), (196, 208, 214), np.uint8)
+        image[400:] = (120, 140, 165)
+        cv2.rectangle(image, (150, 270), (260, 400), (60, 90, 200), -1)
+        cv2.ellipse(image, (262, 330), (34, 40), 0, -90, 90, (60, 90, 200), 14)
+        cv2.rectangle(image, (680, 120), (900, 220), (250, 250, 250), -1)
+        cv2.putText(image, "ROOM 204", (700, 185), cv2.FONT_HERSHEY_DUPLEX, 1.2, (40, 40, 40), 2)
+        return image

@@ -12,7 +12,7 @@ import cv2
 import numpy as np
 import pytest
 
-from devices.cameras import Feed, Player, Shot, Webcam
+from devices.cameras import Feed, Player, Shot, Webcam, open_webcam
 from devices.cameras.webcam import Capture
 from devices.video import open_video
 from edge_runtime.config import MS, Config, S
@@ -166,6 +166,25 @@ def frames_apart(period_ns: int) -> Callable[[], int]:
             return state[0]
 
     return now_ns
+
+
+def test_a_camera_that_was_tried_and_is_gone_when_it_is_run_is_asked_for_until_it_is_back(tmp_path: Path) -> None:
+    path = clip(tmp_path / "clip.avi", 6, 30.0)
+    opened: list[int | str] = []
+
+    def opener(device: int | str) -> Capture:
+        opened.append(device)
+        if len(opened) in (2, 3, 4):
+            raise unplugged()
+        return cv2.VideoCapture(str(device))
+
+    camera = open_webcam(str(path), offered_hz=30.0, opener=opener, now_ns=frames_apart(S // 30))
+    assert (camera.width_px, camera.height_px) == (160, 120)
+    notes, pauses = Notes(), Pauses()
+    with Feed(camera, notes.take, on_trouble=notes.hear, wait=pauses):
+        notes.until(lambda: bool(notes.shots))
+    assert pauses.seconds[:3] == [1.0, 2.0, 4.0]
+    assert notes.words[0] == "it was unplugged: plug it in again"
 
 
 def test_a_camera_that_is_not_there_is_said_once_and_asked_for_again_later_and_later() -> None:
@@ -365,6 +384,12 @@ def test_a_device_that_gives_no_pictures_is_said(stuck: Stuck, monkeypatch: pyte
     monkeypatch.setattr("devices.cameras.webcam.SILENT_S", 0.05)
     with pytest.raises(CameraError, match="camera 0 gives no pictures"):
         next(Webcam(0, offered_hz=10.0, opener=lambda device: stuck).shots(threading.Event()))
+
+
+def test_a_device_that_gives_no_pictures_is_said_when_it_is_tried(stuck: Stuck, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("devices.cameras.webcam.SILENT_S", 0.05)
+    with pytest.raises(CameraError, match="camera 0 gives no pictures"):
+        open_webcam(0, offered_hz=10.0, opener=lambda device: stuck)
 
 
 def until(found: Callable[[], bool]) -> None:

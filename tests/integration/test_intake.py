@@ -192,6 +192,18 @@ def test_trouble_with_the_webcam_is_said_in_words_once(head: Worn, name: str) ->
     assert head.camera["state"] == "seeing"
 
 
+def test_a_picture_that_was_still_on_its_way_does_not_make_a_failed_camera_see_again(head: Worn) -> None:
+    head.look(0.1)
+    head.pass_time(0.05)
+    taken_ns = head.glasses.time_ns()
+    head.pass_time(0.05)
+    head.hear(CameraTrouble(name="TrackEnded"))
+    assert head.glasses.see(jpeg(), taken_ns) == ""
+    assert (head.camera["state"], head.camera["words"]) == ("failed", TROUBLE["TrackEnded"])
+    head.look(0.1)
+    assert head.camera["state"] == "seeing"
+
+
 def test_trouble_with_a_camera_of_this_machine_and_the_end_of_a_film(tmp_path: Path) -> None:
     with worn(tmp_path / "run", camera="server") as head:
         head.hear(CameraTrouble(name="NotFoundError"))

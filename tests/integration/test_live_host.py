@@ -27,6 +27,7 @@ from edge_runtime.protocol import (
     Done,
     Event,
     Failed,
+    Forget,
     Found,
     FrameSeen,
     Gaze,
@@ -38,9 +39,9 @@ from edge_runtime.protocol import (
     Tick,
     Token,
 )
-from edge_runtime.records import Dropped, Query
+from edge_runtime.records import Dropped, Query, Scope
 from edge_runtime.store import open_store
-from edge_runtime.types import WHOLE, LookedRegion, Region, Session, Signals
+from edge_runtime.types import WHOLE, LookedRegion, Region, Session, Signals, TextLine
 from gaze import EyeEvents
 from gaze.types import GazeSample
 from tests import world
@@ -132,6 +133,29 @@ def test_time_never_goes_back_in_what_the_core_is_fed(tmp_path: Path) -> None:
     times = [event.t_ns for event, _ in log.steps]
     assert times == sorted(times)
     assert host.core.dropped.get("event:clock", 0) == 0
+
+
+def test_a_look_that_ends_after_the_wish_to_forget_leaves_nothing_in_any_file(tmp_path: Path) -> None:
+    looking, forgotten = threading.Event(), threading.Event()
+
+    class Slow(ScriptedLooker):
+        def look(self, command: Look, crops: Sequence[Crop]) -> tuple[LookedRegion, ...]:
+            looking.set()
+            forgotten.wait(PATIENCE_S)
+            text = TextLine("PIN 4071", 0.95, WHOLE)
+            return tuple(LookedRegion(kind=crop.region.kind, box=crop.region.box, lines=(text,)) for crop in crops)
+
+    with live(tmp_path / "run", Slow(world.see)) as (host, log, _):
+        watch(host)
+        assert looking.wait(PATIENCE_S)
+        host.tell(Forget(t_ns=0, scope=Scope("all")))
+        log.wait_for(is_a(Forget))
+        forgotten.set()
+        log.wait_for(is_a(Looked))
+    assert host.core.dropped["result:late"] >= 1
+    assert not [path for path in (tmp_path / "run").rglob("*") if path.is_file() and b"4071" in path.read_bytes()]
+    with DecisionLog(tmp_path / "again.jsonl") as decisions:
+        replay_journal(tmp_path / "run", decisions)
 
 
 def test_a_network_that_breaks_costs_one_look_and_not_the_run(tmp_path: Path) -> None:

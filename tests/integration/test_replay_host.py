@@ -6,19 +6,42 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import msgspec
+import numpy as np
 import pytest
 
 from apps.witness import Witness
+from edge_runtime import codec
 from edge_runtime.config import MS, Config, S
 from edge_runtime.core import Core
 from edge_runtime.decisions import DecisionLog, read_decisions
 from edge_runtime.errors import JournalError, ModelError
+from edge_runtime.hosts.capture import FrameRing
+from edge_runtime.hosts.host import Work
 from edge_runtime.hosts.journal_replay import replay_journal
-from edge_runtime.journal import Journal, JournalReader, Step
+from edge_runtime.hosts.replay import ReplayHost
+from edge_runtime.hosts.workers import Workers
+from edge_runtime.journal import Head, Journal, JournalReader, Step
+from edge_runtime.journal.format import MAGIC, Loss, bodies, decode, framed
 from edge_runtime.models.looker import Crop
 from edge_runtime.models.scripted import EVERYTHING, ScriptedLooker
-from edge_runtime.protocol import Command, Erase, Event, Failed, Forget, FrameSeen, Look, Looked, Record, Say, Tick
-from edge_runtime.records import Scope
+from edge_runtime.protocol import (
+    Asked,
+    Command,
+    Erase,
+    Event,
+    Failed,
+    Forget,
+    FrameSeen,
+    Look,
+    Looked,
+    Record,
+    Say,
+    Search,
+    Taught,
+    Tick,
+)
+from edge_runtime.records import Concept, Scope
+from edge_runtime.store import open_store
 from edge_runtime.types import LookedRegion, Percept, Session, Signals
 from tests import world
 
@@ -90,6 +113,51 @@ def test_a_journal_whose_oldest_segments_are_gone_replays_its_rest_exactly(tmp_p
     assert (tmp_path / "run/decisions.jsonl").read_bytes().endswith(rest)
 
 
+@pytest.mark.parametrize("damage", ["torn", "a flipped bit", "its head"])
+def test_after_a_damaged_segment_the_journal_goes_on_from_the_next_and_the_rest_replays_exactly(tmp_path: Path, damage: str) -> None:
+    config = Config(journal=msgspec.structs.replace(Config().journal, segment_ns=5 * S))
+    world.run(tmp_path / "run", config=config)
+    path = sorted((tmp_path / "run/journal").glob("*.segment"))[2]
+    data = bytearray(path.read_bytes())
+    if damage == "torn":
+        del data[-len(data) // 3 :]
+    else:
+        data[len(data) * 2 // 3 if damage == "a flipped bit" else 60] ^= 1
+    path.write_bytes(data)
+
+    (hole,) = JournalReader(tmp_path / "run").holes
+    assert hole.t_from_ns is not None and hole.t_to_ns is not None
+    assert 0 < hole.t_to_ns - hole.t_from_ns < 7 * S
+    written = read_decisions(tmp_path / "run/decisions.jsonl")
+    log = Log()
+    with DecisionLog(tmp_path / "again.jsonl") as decisions:
+        replay_journal(tmp_path / "run", decisions, observers=[log])
+    again = read_decisions(tmp_path / "again.jsonl")
+    lost = [decision for decision in written if decision not in again]
+    assert [decision for decision in written if decision in again] == again
+    assert all(hole.t_from_ns <= decision.t_ns <= hole.t_to_ns for decision in lost)
+    assert len(lost) < len(written)
+    assert not [event for event, _ in log.steps if hole.t_from_ns < event.t_ns < hole.t_to_ns]
+    assert log.steps[-1][0].t_ns > 35 * S
+
+
+def test_a_whole_journal_is_replayed_step_by_step_and_its_later_snapshots_are_not_taken_up(tmp_path: Path) -> None:
+    config = Config(journal=msgspec.structs.replace(Config().journal, segment_ns=5 * S))
+    world.run(tmp_path / "run", config=config)
+    for path in sorted((tmp_path / "run/journal").glob("*.segment"))[1:]:
+        with_snapshot(path, b"no snapshot at all")
+    assert replayed(tmp_path / "run", tmp_path / "again.jsonl") == (tmp_path / "run/decisions.jsonl").read_bytes()
+
+
+def with_snapshot(path: Path, snapshot: bytes) -> None:
+    """Give a segment another snapshot, its checksum and all."""
+    head, *rest = bodies(path, Loss())
+    first = decode(head)
+    assert isinstance(first, Head)
+    records = [codec.encode(msgspec.structs.replace(first, snapshot=snapshot)), *rest]
+    path.write_bytes(MAGIC + b"".join(framed(body) for body in records))
+
+
 def test_after_forgetting_the_journal_still_replays_exactly_and_holds_no_trace(tmp_path: Path) -> None:
     world.run(tmp_path / "run", *world.WORDS, FORGET)
     assert replayed(tmp_path / "run", tmp_path / "again.jsonl") == (tmp_path / "run/decisions.jsonl").read_bytes()
@@ -109,6 +177,37 @@ def test_forgetting_a_thing_leaves_no_trace_of_its_name_in_any_file(tmp_path: Pa
         if path.is_file():
             assert b"mug" not in path.read_bytes().lower(), path
     assert replayed(tmp_path / "run", tmp_path / "again.jsonl") == (tmp_path / "run/decisions.jsonl").read_bytes()
+
+
+def test_a_question_that_is_open_while_its_thing_is_forgotten_leaves_no_trace_of_its_name_in_any_file(tmp_path: Path) -> None:
+    class SilentLog(ReplayHost):
+        """Its searches are never answered, so that a question stays open until the core gives up."""
+
+        def _work(self, command: Work, t_ns: int) -> None:
+            if not isinstance(command, Search):
+                super()._work(command, t_ns)
+
+    core, run, log = Core(Config(), Session(EVERYTHING, has_gaze=False)), tmp_path / "run", Log()
+    core.memory._parts.sightings.state.complete_since_ns = 1  # as after a long day: what is older stands in the log
+    head = Head(version="1", segment=0, config=core.config, session=Session(EVERYTHING, has_gaze=False), snapshot=b"")
+    run.mkdir()
+    with (
+        open_store(run / "log", log_bytes=core.config.store.log_bytes) as store,
+        Journal(run / "journal", head, core.snapshot) as journal,
+        DecisionLog(run / "decisions.jsonl") as decisions,
+    ):
+        workers = Workers(FrameRing(core.config.capture.ring_bytes), ScriptedLooker(world.see), store)
+        host = SilentLog(core, workers, journal, decisions, eyes=None, observers=[log])
+        taught = Taught(t_ns=2 * S, concept=Concept("mug", (world.MUG,)))
+        asked = Asked(t_ns=9 * S, question="q1", text="where was my mug?")
+        host.run(world.frames(length_ns=12 * S), script=(taught, asked, Forget(t_ns=9 * S + 300 * MS, scope=Scope("thing", name="mug"))))
+    assert [command.query.names for _, commands in log.steps for command in commands if isinstance(command, Search)] == [("mug",)]
+    assert log.said()[-2:] == ["That was forgotten while you asked.", "Forgotten: what you named."]
+    for path in run.rglob("*"):
+        if path.is_file():
+            assert b"mug" not in path.read_bytes().lower(), path
+    assert b"That was forgotten while you asked." in (run / "decisions.jsonl").read_bytes()
+    assert replayed(run, tmp_path / "again.jsonl") == (run / "decisions.jsonl").read_bytes()
 
 
 def test_a_snapshot_taken_at_any_step_goes_on_exactly(tmp_path: Path) -> None:
@@ -162,6 +261,26 @@ def test_every_look_is_of_a_frame_already_captured_and_every_answer_comes_after_
                 asked[command.id] = event.t_ns
         if isinstance(event, Looked):
             assert event.t_ns >= asked[event.answers]
+
+
+def test_a_first_view_of_something_else_is_outvoted_and_a_lesson_takes_one_look_more(tmp_path: Path) -> None:
+    """The eyes go elsewhere for a moment, just as the wearer says: this is my mug."""
+
+    def see(command: Look) -> Sequence[LookedRegion]:
+        regions = world.see(command)
+        if command.why == "teach" and command.t_capture_ns < taught.t_ns + 500 * MS:
+            return [msgspec.structs.replace(region, vector=world.WALL) for region in regions]
+        return regions
+
+    taught, log = Taught(t_ns=5 * S, concept=Concept("mug")), Log()
+    played = world.run(tmp_path / "run", taught, looker=ScriptedLooker(see), observers=[log])
+    looks = [command for _, commands in log.steps for command in commands if isinstance(command, Look) and command.why == "teach"]
+    assert len(looks) == 4
+    assert min(look.t_capture_ns for look in looks) >= taught.t_ns
+    assert all(np.array_equal(view, world.MUG) for view in played.core.memory.concepts["mug"].views)
+    assert len(played.core.memory.concepts["mug"].views) == 3
+    assert played.core.dropped["view:unlike"] == 1
+    assert replayed(tmp_path / "run", tmp_path / "again.jsonl") == (tmp_path / "run/decisions.jsonl").read_bytes()
 
 
 def test_a_frame_that_has_left_the_ring_is_a_failure_not_a_crash(tmp_path: Path) -> None:

@@ -6,6 +6,7 @@ from itertools import pairwise
 
 import msgspec
 import numpy as np
+import pytest
 
 from edge_runtime.attend import Attend
 from edge_runtime.attend.attend import glimpse_change
@@ -26,13 +27,14 @@ class Wearer:
 
     def __init__(self, *, has_gaze: bool = True, **settings: float | int) -> None:
         config = msgspec.convert({**msgspec.to_builtins(AttendConfig()), **settings}, AttendConfig)
-        self.attend = Attend(config, Session(ABLE, has_gaze), teach_views=3, look_deadline_ns=5 * S)
+        self.attend = Attend(config, Session(ABLE, has_gaze), teach_views=3, teach_floor=0.45, look_deadline_ns=5 * S)
         self.t_ns = 0
         self.seq = 0
         self.looks: list[Look] = []
         self.percepts: list[Percept] = []
         self.dropped: list[Dropped] = []
         self.boundaries: list[int] = []
+        self.views: list[list[float]] = []
 
     def feed(self, event: Event, cause: Look | None = None) -> None:
         out = Outbox(len(self.looks) + 1)
@@ -45,7 +47,8 @@ class Wearer:
         self.looks += looks
         for look in looks:
             if look.why == "teach":
-                seen = LookedRegion("foveal", look.regions[0].box, np.array([1, 0, 0, 0], np.float32))
+                view = self.views.pop(0) if self.views else [1, 0, 0, 0]
+                seen = LookedRegion("foveal", look.regions[0].box, np.array(view, np.float32))
                 answer = Looked(t_ns=event.t_ns, answers=look.id, frame_seq=look.frame_seq, t_capture_ns=look.t_capture_ns, regions=(seen,))
                 self.attend.feed(answer, look, Outbox(1000))
 
@@ -225,6 +228,64 @@ def test_a_lesson_takes_three_looks_half_a_second_apart() -> None:
     times = [look.t_capture_ns for look in wearer.looks if look.why == "teach"]
     assert len(times) == 3
     assert all(b - a >= S // 2 for a, b in pairwise(times))
+
+
+@pytest.mark.parametrize(
+    ("views", "looks"),
+    [
+        ([[0, 1, 0, 0]], 4),
+        ([[1, 0, 0, 0], [0, 1, 0, 0]], 4),
+        ([[0, 1, 0, 0], [0, 0, 1, 0], [0, 1, 0, 0]], 6),
+        ([[1.0]], 4),
+        ([[0, 0.9, 0.4359, 0], [0, 1, 0, 0], [0, 0.9, 0.4359, 0]], 3),
+    ],
+    ids=["the first is odd", "the second is odd", "two things", "a view that cannot be used", "another thing, but always the same"],
+)
+def test_a_lesson_takes_looks_until_three_views_agree(views: list[list[float]], looks: int) -> None:
+    wearer = Wearer(text_after_ns=60 * S)
+    wearer.views = views
+    wearer.feed(Taught(t_ns=wearer.t_ns, concept=Concept("mug")))
+    wearer.watch(6.0, eye=1)
+    assert wearer.whys().count("teach") == looks
+    assert wearer.attend.state.lesson is None
+
+
+def test_a_lesson_in_which_nothing_agrees_takes_no_more_looks_after_twenty_seconds() -> None:
+    wearer = Wearer(text_after_ns=60 * S)
+    wearer.views = [[1, 0, 0, 0], [0, 1, 0, 0], [0, 0, 1, 0], *[[1.0]] * 100]  # models of another kind than said
+    wearer.feed(Taught(t_ns=wearer.t_ns, concept=Concept("mug")))
+    wearer.watch(30.0, eye=1)
+    times = [look.t_capture_ns for look in wearer.looks if look.why == "teach"]
+    assert len(times) >= 30
+    assert max(times) <= 20 * S
+    assert wearer.attend.state.lesson is None, "nothing of it is kept"
+
+
+def test_a_frame_captured_before_the_wearer_spoke_is_no_view_of_the_lesson() -> None:
+    """Frames arrive late and wait for their gaze: the newest may show what was looked at a moment ago."""
+    wearer = Wearer(text_after_ns=60 * S)
+    wearer.watch(1.0, eye=1)
+    spoken_ns = wearer.t_ns - 50 * MS
+    wearer.feed(Taught(t_ns=spoken_ns, concept=Concept("mug")))
+    assert [frame.t_capture_ns for frame in wearer.attend.state.pairing.waiting] == [900 * MS], "one still waits for its gaze"
+    wearer.watch(3.0, eye=2)
+    times = [look.t_capture_ns for look in wearer.looks if look.why == "teach"]
+    assert len(times) == 3
+    assert min(times) >= spoken_ns
+    assert 900 * MS in [percept.t_capture_ns for percept in wearer.percepts]
+
+
+def test_a_look_of_the_lesson_before_is_no_view_of_the_next() -> None:
+    wearer = Wearer(text_after_ns=60 * S)
+    wearer.feed(Taught(t_ns=wearer.t_ns, concept=Concept("mug")))
+    wearer.watch(0.4, eye=1)
+    (look,) = [look for look in wearer.looks if look.why == "teach"]
+    wearer.feed(Taught(t_ns=wearer.t_ns, concept=Concept("keys")))
+    region = LookedRegion("foveal", look.regions[0].box, np.array([0, 1, 0, 0], np.float32))
+    late = Looked(t_ns=wearer.t_ns, answers=look.id, frame_seq=look.frame_seq, t_capture_ns=look.t_capture_ns, regions=(region,))
+    wearer.feed(late, look)
+    assert wearer.attend.state.lesson is not None
+    assert wearer.attend.state.lesson.views == ()
 
 
 def test_a_watch_looks_over_the_whole_picture_every_second_until_it_is_removed() -> None:

@@ -14,7 +14,7 @@ import cv2
 import numpy as np
 import pytest
 
-from devices.cameras import Player, Shot, Webcam
+from devices.cameras import Player, Shot, Webcam, open_webcam
 from devices.cameras.player import AGAIN, MOST_SKIPPING_NS
 from devices.cameras.webcam import HEIGHT_PX, WIDTH_PX, open_device
 from devices.recording import Recording
@@ -272,6 +272,52 @@ def test_a_webcam_is_asked_for_its_size_and_says_what_came() -> None:
     assert device.asked[cv2.CAP_PROP_BUFFERSIZE] == 1
     assert (camera.width_px, camera.height_px) == (640, 480)
     assert "gives 640 x 480" in camera.note
+
+
+def test_a_camera_that_was_tried_knows_its_size_and_has_been_let_go_before_it_is_run() -> None:
+    clock = Clock()
+    opened: list[Device] = []
+
+    def opener(number: int | str) -> Device:
+        assert all(device.released.is_set() for device in opened), "a camera is held by one program at a time"
+        opened.append(Device(clock, 90, size=(640, 480)))
+        return opened[-1]
+
+    camera = open_webcam(3, offered_hz=10.0, hfov_deg=60.0, opener=opener, now_ns=clock.now_ns)
+    assert (camera.width_px, camera.height_px) == (640, 480)
+    assert camera.note == "A camera of this machine (camera 3); it gives 640 x 480. Its field of view is assumed: 60 degrees."
+    assert [device.released.is_set() for device in opened] == [True]
+    assert camera.dropped() == (), "what nobody wanted yet is no loss"
+
+    shots = until_unplugged(camera)
+    assert len(opened) == 2
+    assert len(shots) + sum(drop.count for drop in camera.dropped()) == 90
+
+
+def test_the_first_picture_that_can_be_decoded_gives_the_size() -> None:
+    class Hiccup(Device):
+        def retrieve(self) -> tuple[bool, Any]:
+            self.broken = self.number == 0
+            return super().retrieve()
+
+    device = Hiccup(Clock(), 9, size=(320, 240))
+    camera = open_webcam(0, offered_hz=30.0, opener=lambda number: device, now_ns=device.clock.now_ns)
+    assert (camera.width_px, camera.height_px) == (320, 240)
+
+
+@pytest.mark.parametrize("count", [None, 0], ids=["not there", "it gives none"])
+def test_a_camera_that_gives_no_picture_is_said_when_it_is_tried(count: int | None) -> None:
+    device = Device(Clock(), count or 0)
+
+    def opener(number: int | str) -> Device:
+        if count is None:
+            raise CameraError("there is no camera at /dev/video0", hint="plug one in")
+        return device
+
+    with pytest.raises(CameraError, match="no camera at" if count is None else "gives no more pictures") as caught:
+        open_webcam(0, offered_hz=10.0, opener=opener, now_ns=device.clock.now_ns)
+    assert "plug" in caught.value.hint
+    assert device.released.is_set() == (count is not None)
 
 
 def test_every_picture_is_handed_over_or_counted() -> None:

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from edge_runtime.config import RememberConfig, S
-from edge_runtime.records import Query, What
+from edge_runtime.records import Concept, Query, What
 from edge_runtime.remember.concepts import MAX_VIEWS
 from edge_runtime.types import Capabilities
 from tests.wearer import MIDDLE, Wearer, direction, like, seen
@@ -34,6 +34,54 @@ def test_a_lesson_takes_three_looks_and_only_looks_made_for_it() -> None:
     learned = wearer.look(3, seen(like(MUG, 0.8, 2)), why="teach").learned
     assert [(concept.name, len(concept.views)) for concept in learned] == [("mug", 3)]
     assert wearer.tick(30).unlearned == ()
+
+
+@pytest.mark.parametrize("odd", [0, 1, 2])
+def test_a_view_of_something_else_is_not_taken_and_another_is_waited_for(odd: int) -> None:
+    wearer = Wearer()
+    wearer.teach(1, "mug")
+    views = [like(MUG, 0.8, 1), like(MUG, 0.8, 2), like(MUG, 0.8, 3)]
+    learned: list[Concept] = []
+    for n, view in enumerate([*views[:odd], KEYS, *views[odd:]]):
+        assert not learned
+        learned = list(wearer.look(2 + n / 2, seen(view), why="teach").learned)
+    (concept,) = learned
+    assert [view.tolist() for view in concept.views] == [view.tolist() for view in views]
+    assert wearer.count("view", "unlike") == 1
+    assert not wearer.look(10, seen(KEYS)).matches, "what was left out is not taken for the mug"
+    assert wearer.look(11, seen(MUG)).matches[0].accepted
+
+
+def test_while_a_lesson_lasts_only_views_that_agree_are_counted() -> None:
+    wearer = Wearer()
+    wearer.teach(1, "mug")
+    counts = []
+    for n, view in enumerate([KEYS, MUG, BOOK, like(MUG, 0.9)]):
+        wearer.look(2 + n / 2, seen(view), why="teach")
+        counts.append(wearer.memory.lesson)
+    assert counts == [("mug", 1), ("mug", 1), ("mug", 1), ("mug", 2)]
+
+
+def test_a_lesson_in_which_nothing_agrees_ends_in_time_and_its_views_are_counted() -> None:
+    wearer = Wearer()
+    wearer.teach(1, "mug")
+    for n in range(30):
+        assert wearer.look(1.5 + n / 2, seen(np.eye(64, dtype=np.float32)[n]), why="teach").learned == ()
+    assert wearer.tick(21).unlearned == ("mug",)
+    assert wearer.count("view", "unlike") == 29, "one view agrees with itself"
+    assert "mug" not in wearer.memory.concepts
+
+
+def test_what_was_captured_before_the_wearer_named_it_is_no_view_of_it() -> None:
+    wearer = Wearer()
+    wearer.teach(1, "mug")
+    wearer.teach(5, "keys")
+    for t_s, view in ((4.9, MUG), (5.0, KEYS), (5.5, like(KEYS, 0.9))):
+        assert wearer.look(t_s, seen(view), why="teach").learned == ()
+    (keys,) = wearer.look(6, seen(KEYS), why="teach").learned
+    assert len(keys.views) == 3
+    assert wearer.count("view", "unlike") == 0
+    assert not any(np.array_equal(view, MUG) for view in keys.views)
 
 
 def test_a_lesson_without_enough_looks_ends_after_twenty_seconds() -> None:

@@ -11,7 +11,7 @@ import pytest
 
 from edge_runtime.config import Config, JournalConfig, S
 from edge_runtime.errors import DeviceError, JournalError
-from edge_runtime.journal import Gap, Head, Journal, JournalReader, Step
+from edge_runtime.journal import Gap, Head, Hole, Journal, JournalReader, Step
 from edge_runtime.protocol import Append, Asked, Looked, Record, Tick
 from edge_runtime.records import Evidence, Row, Scope, Sighting, What
 from edge_runtime.speech import Decision
@@ -138,6 +138,71 @@ def test_a_flipped_bit_ends_the_segment_there(tmp_path: Path) -> None:
     data[-3] ^= 1
     path.write_bytes(data)
     assert len(steps(tmp_path)) == 4
+
+
+def in_pieces(folder: Path) -> list[Path]:
+    """Four segments of ten steps each, a second apart."""
+    with journal(folder, segment_ns=10 * S) as writer:
+        for t in range(40):
+            writer.step(Asked(t_ns=t * S, question="q", text="x" * 1000), ())
+    return sorted(folder.glob("*.segment"))
+
+
+def test_a_journal_that_is_whole_has_no_hole(tmp_path: Path) -> None:
+    in_pieces(tmp_path)
+    reader = JournalReader(tmp_path)
+    assert (reader.holes, reader.torn_bytes) == ((), 0)
+
+
+def test_what_is_damaged_in_the_middle_is_a_hole_that_says_where_it_is(tmp_path: Path) -> None:
+    path = in_pieces(tmp_path)[1]
+    data = bytearray(path.read_bytes())
+    at = len(data) - 5 * 1000
+    data[at] ^= 1
+    path.write_bytes(data)
+    reader = JournalReader(tmp_path)
+    read = [step.event.t_ns // S for step in steps(tmp_path)]
+    last = max(t for t in read if t < 20)
+    assert read == [*range(last + 1), *range(20, 40)]
+    (hole,) = reader.holes
+    assert (hole.segment, hole.t_from_ns, hole.t_to_ns) == (1, last * S, 20 * S)
+    assert len(data) - at < hole.nbytes == reader.torn_bytes < len(data)
+
+
+@pytest.mark.parametrize("left", [0, 5, 100], ids=["an empty file", "half a first line", "half a head"])
+def test_a_segment_without_a_whole_head_is_a_hole_and_the_others_are_read(tmp_path: Path, left: int) -> None:
+    path = in_pieces(tmp_path)[2]
+    path.write_bytes(path.read_bytes()[:left])
+    reader = JournalReader(tmp_path)
+    assert [head.segment for head in reader.heads] == [0, 1, 3]
+    lost = reader.torn_bytes
+    assert reader.holes == (Hole(2, lost, 19 * S, 30 * S),)
+    assert 0 <= lost <= left
+    assert [step.event.t_ns // S for step in steps(tmp_path)] == [*range(20), *range(30, 40)]
+
+
+def test_holes_at_the_beginning_and_at_the_end_have_no_step_on_one_side(tmp_path: Path) -> None:
+    first, *_, last = in_pieces(tmp_path)
+    first.write_bytes(first.read_bytes()[:50])
+    last.write_bytes(last.read_bytes()[:-3])
+    begin, end = JournalReader(tmp_path).holes
+    assert (begin.segment, begin.t_from_ns, begin.t_to_ns) == (0, None, 10 * S)
+    assert (end.segment, end.t_from_ns, end.t_to_ns) == (3, 38 * S, None)
+
+
+def test_zeros_that_a_lost_power_left_behind_are_no_records(tmp_path: Path) -> None:
+    path = in_pieces(tmp_path)[3]
+    path.write_bytes(path.read_bytes() + bytes(4096))
+    assert len(steps(tmp_path)) == 40
+    assert JournalReader(tmp_path).holes == (Hole(3, 4096, 39 * S, None),)
+
+
+def test_a_journal_of_which_nothing_can_be_read_is_said(tmp_path: Path) -> None:
+    for path in in_pieces(tmp_path):
+        path.write_bytes(path.read_bytes()[:50])
+    with pytest.raises(JournalError, match="damaged throughout") as caught:
+        JournalReader(tmp_path)
+    assert "record another" in caught.value.hint
 
 
 def test_forgetting_a_span_leaves_what_came_before_and_a_gap(tmp_path: Path) -> None:

@@ -67,6 +67,11 @@ def test_every_drop_that_is_written_down_has_words() -> None:
         assert showing.drop(code, 1).words != words(code), code
 
 
+def test_a_view_that_was_left_out_of_a_lesson_is_told_in_words() -> None:
+    told = showing.drop("view:unlike", 2)
+    assert (told.words, told.count) == ("views of a lesson that showed something else than the others", 2)
+
+
 def test_a_code_that_nobody_has_listed_is_spelled_out() -> None:
     assert showing.drop("kettle:boiled_over", 3).words == "kettle: boiled over"
 

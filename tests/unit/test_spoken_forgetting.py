@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import msgspec
 import pytest
 
 from edge_runtime.outbox import Outbox
@@ -10,6 +11,7 @@ from edge_runtime.protocol import (
     Failed,
     Forget,
     Found,
+    Say,
     UserSpeech,
 )
 from edge_runtime.records import Receipt, Scope
@@ -111,10 +113,10 @@ def test_no_answer_claims_anything_about_a_time_that_is_forgotten() -> None:
     assert theatre.ask(50, "where is my mug?").text == "I did not see your mug in the last 10 s."
 
 
-def test_a_log_search_under_way_starts_again_after_forgetting() -> None:
+def test_a_question_asked_before_what_is_forgotten_is_put_to_the_log_again() -> None:
     theatre = behind_memory()
     theatre.feed(Asked(t_ns=ns(43), question="q1", text="where was my mug?"))
-    theatre.feed(Forget(t_ns=ns(43.1), scope=Scope("since", t_from_ns=ns(0))))
+    theatre.feed(Forget(t_ns=ns(43.1), scope=Scope("since", t_from_ns=ns(43.05))))
     old, new = theatre.searches
     theatre.feed(Found(t_ns=ns(43.2), answers=old.id, rows=(sighting(1, "concept", "mug", 5, 9),)))
     theatre.ticks(43.3, 43.9)
@@ -122,3 +124,52 @@ def test_a_log_search_under_way_starts_again_after_forgetting() -> None:
     theatre.feed(Found(t_ns=ns(44), answers=new.id, rows=()))
     theatre.ticks(44, 44.9)
     assert "I did not see your mug in the last 1 s." in theatre.said
+
+
+@pytest.mark.parametrize(
+    ("question", "options", "scope"),
+    [
+        ("where was my mug?", (), Scope("thing", name="mug")),
+        ("what did I look at after my Mug?", (), Scope("thing", name="mug")),
+        ("which of these did I see first?", ("the mug", "the door"), Scope("thing", name="mug")),
+        ("did you see a mug?", (), Scope("thing", name="coffee mug")),
+        ("where was my mug?", (), Scope("since", t_from_ns=ns(20))),
+        ("where was my mug?", (), Scope("all")),
+    ],
+)
+def test_a_question_still_open_about_what_is_forgotten_is_answered_without_its_name(
+    question: str, options: tuple[str, ...], scope: Scope
+) -> None:
+    theatre = behind_memory()
+    theatre.feed(Asked(t_ns=ns(43), question="q1", text=question, options=options))
+    (search,) = theatre.searches
+    theatre.feed(Forget(t_ns=ns(43.1), scope=scope))
+    assert theatre.searches == [search], "the log is not asked for it any more"
+    (say,) = [say for say in theatre.of(Say) if say.response.question == "q1"]
+    assert (say.response.text, say.response.choice) == ("That was forgotten while you asked.", None)
+    (decision,) = [decision for decision in theatre.decisions if decision.reasons[0] == "ASKED"]
+    assert decision.reasons == ("ASKED", "FORGOTTEN")
+    assert b"mug" not in msgspec.msgpack.encode(theatre.speaker.state.conversation.open)
+    before = len(theatre.said)
+    theatre.feed(Found(t_ns=ns(43.5), answers=search.id, rows=(sighting(1, "concept", "mug", 5, 9),)))
+    theatre.ticks(44, 60)
+    assert not any("mug" in said for said in theatre.said[before:])
+
+
+@pytest.mark.parametrize("scope", [Scope("thing", name="cup"), Scope("place", place_id=2)])
+def test_a_question_about_something_else_stays_open(scope: Scope) -> None:
+    theatre = behind_memory()
+    theatre.feed(Asked(t_ns=ns(43), question="q1", text="where was my mug?"))
+    theatre.feed(Forget(t_ns=ns(43.1), scope=scope))
+    _, search = theatre.searches
+    theatre.feed(Found(t_ns=ns(43.2), answers=search.id, rows=(sighting(1, "concept", "mug", 5, 9),)))
+    theatre.ticks(43.3, 50)
+    assert any("I last saw your mug" in said for said in theatre.said)
+
+
+def test_a_watch_for_a_text_goes_with_a_word_of_it_that_is_forgotten() -> None:
+    theatre = with_mug()
+    theatre.watch(1, "watch for the word OUTOFORDER", "w1")
+    theatre.watch(1, "watch for EXIT", "w2")
+    theatre.feed(Forget(t_ns=ns(6), scope=Scope("thing", name="order")))
+    assert [watch.id for watch in theatre.speaker.state.watches] == ["w2"]

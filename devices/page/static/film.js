@@ -27,8 +27,13 @@ export function mount(root, model, link) {
   const speeds = SPEEDS.map((x) => el("option", { value: x, selected: x === 1 }, `${x}×`));
   const speed = el("select", { "aria-label": "Speed", onchange: () => run(playing()) }, speeds);
   const jump = el("select.film-jump", { "aria-label": "Jump to a moment", onchange: () => jumpTo() });
+  // Where the screen is narrow the arrows alone stand for it.
   const button = (words, label, request) =>
-    el("button.plain", { type: "button", "aria-label": label, title: label, onclick: () => seek(request) }, words);
+    el(
+      "button.plain",
+      { type: "button", "aria-label": label, title: label, onclick: () => seek(request) },
+      words.split(" ").map((part) => (/\w/.test(part) ? el("span.film-word", part) : el("span", part))),
+    );
   root.append(
     el("div.film-scrub", ticks, track),
     el(

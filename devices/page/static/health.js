@@ -17,11 +17,17 @@ export function mount(root, model) {
   root.append(
     el("h2#health-title", "How I am"),
     empty,
-    stores,
-    facts,
-    el("h3", "What I let go"),
-    total,
-    el("div.scroller.drops-scroller", { tabindex: 0, role: "group", "aria-label": "What was let go" }, table),
+    el(
+      "div.health-columns",
+      stores,
+      facts,
+      el(
+        "div",
+        el("h3", "What I let go"),
+        total,
+        el("div.scroller.drops-scroller", { tabindex: 0, role: "group", "aria-label": "What was let go" }, table),
+      ),
+    ),
   );
 
   const showGauges = () => {

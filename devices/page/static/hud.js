@@ -47,13 +47,14 @@ export function mount(root, model, link) {
   const whose = el("p.badge", { hidden: true }, badge, held);
   const top = el("div.stage-top", whose, glimpseWords);
   const scene = el("div.scene", view, curtain, top, mountCaptions(model));
-  const facts = Object.fromEntries(["camera", "rate", "frame", "look", "gaze", "clock"].map((name) => [name, el(`span.fact-${name}`)]));
+  const facts = Object.fromEntries(["camera", "rate", "frame", "refusal", "look", "gaze", "clock"].map((name) => [name, el(`span.fact-${name}`)]));
   const eyes = mountEyes(model, link);
   root.append(el("div.stage-frame", scene, mountDoubt(model, link)), el("div.status", eyes, el("p.facts-line", Object.values(facts))));
 
   let showing = "none";
   let offered = null;
   let act = null;
+  let refusal = null;
 
   function press() {
     act?.();
@@ -73,7 +74,7 @@ export function mount(root, model, link) {
       label = "Switch the camera on";
       act = () => link.ask({ type: "camera", on: true });
     } else if (offered) {
-      words = offered.words || camera?.words || "";
+      words = offered.words || (camera?.state === "failed" ? camera.words : "No picture comes from the camera.");
       label = offered.label ?? "";
       act = offered.act;
     } else if (camera) words = camera.words;
@@ -125,6 +126,9 @@ export function mount(root, model, link) {
     facts.camera.title = session?.camera_note ?? "";
     write(facts.rate, gauges && !journal ? `${gauges.frames_per_s.toFixed(gauges.frames_per_s < 9.95 ? 1 : 0)} frames/s` : "");
     write(facts.frame, frame?.t_capture_ns >= 0 ? `newest frame ${age(frame.t_capture_ns, now)}` : "no frame yet");
+    // A picture that was taken in after it makes the word on the last one old.
+    if (refusal && frame?.t_capture_ns > refusal.t_ns) refusal = null;
+    write(facts.refusal, refusal ? `a picture was not taken: ${refusal.words}` : "");
     const took = gauges && gauges.look_ms !== null ? `, took ${Math.round(gauges.look_ms)} ms` : "";
     write(facts.look, gazed?.t_capture_ns >= 0 ? `looked ${age(gazed.t_capture_ns, now)}${took}: ${gazed.why}` : "nothing looked at yet");
     const away = eye?.t_ns >= 0 && eye.x_norm === null;
@@ -140,6 +144,10 @@ export function mount(root, model, link) {
   model.on(["session", "camera", "tab", "fresh"], drawPicture);
   model.on(["frame", "session", "fresh"], drawGlimpse);
   model.on(["session", "camera", "gauges", "gazed", "age", "fresh"], drawStatus);
+  link.addEventListener("told", ({ detail }) => {
+    refusal = { words: detail, t_ns: model.now_ns() };
+    drawStatus();
+  });
   drawCurtain();
 
   return {

@@ -82,7 +82,7 @@ function mountLine(root, model, link) {
     write(big, link.words);
     const clock = at.toLocaleTimeString([], { hour: "2-digit", minute: "2-digit", second: "2-digit" });
     const refused = state === "refused";
-    write(since, refused ? "" : `No word since ${clock}, ${span((performance.now() - broken_ms) * MS)} ago. What you see is as old as that.`);
+    write(since, refused ? "" : `No word since ${clock}, ${span((performance.now() - broken_ms) * MS)} ago. What the glasses show is as old as that.`);
     button.hidden = !refused;
   }
 

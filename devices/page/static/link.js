@@ -2,17 +2,21 @@
 
 const RETRY_MS = [250, 500, 1000, 2000, 4000];
 const LINE_OPEN = 1;
+// After so many tries it may be that the glasses were started anew, at another address.
+const MANY_TRIES = 3;
 // The server closes a tab that does not answer with this code.
 const DEAD = 4002;
 
 export class Link extends EventTarget {
-  // state: "connecting", "open", "lost", "refused" (with words). Events: "state", "update" (detail: the update), "took".
+  // state: "connecting", "open", "lost", "refused" (with words). Events: "state", "update" (detail: the update), "took", "told" (detail: words
+  // that answer no request).
   constructor() {
     super();
     this.state = "connecting";
     this.words = "";
     this.tries = 0;
     this.key = 0;
+    this.reason = "";
     this.waiting = new Map();
     this.took = 0;
     this.sent = 0;
@@ -25,6 +29,7 @@ export class Link extends EventTarget {
     this.socket.binaryType = "arraybuffer";
     this.socket.onopen = () => {
       this.tries = 0;
+      this.reason = "";
       this.took = this.sent = 0;
       this.change("open");
     };
@@ -44,6 +49,7 @@ export class Link extends EventTarget {
       this.waiting.delete(told.key);
     }
     this.dispatchEvent(new CustomEvent("update", { detail: update }));
+    for (const told of update.told ?? []) if (!told.key && told.words) this.dispatchEvent(new CustomEvent("told", { detail: told.words }));
   }
 
   closed(event) {
@@ -55,7 +61,10 @@ export class Link extends EventTarget {
       this.change("refused", event.reason || "The glasses do not take this page.");
       return;
     }
-    this.change("lost", "The glasses do not answer. Trying again.");
+    // Told once, as the line breaks; the tries after it hear nothing.
+    this.reason ||= event.reason || "The glasses do not answer.";
+    const moved = this.tries >= MANY_TRIES ? " If they were started anew, their page has a new address: it stands in the terminal." : "";
+    this.change("lost", `${this.reason} Trying again.${moved}`);
     setTimeout(() => this.open(), RETRY_MS[Math.min(this.tries++, RETRY_MS.length - 1)]);
   }
 

@@ -126,7 +126,8 @@ function keepCard(entry, item) {
   const id = item.thumbs[0] ?? "";
   const thumb = old && old.dataset.id === id && entry.item?.kind === item.kind ? old : picture(id, item.kind, "");
   entry.item = item;
-  const gaze = item.gazed ? `looked at for ${span(item.gaze_ns)}` : "in view only";
+  // For how long is known once the eyes have moved on.
+  const gaze = !item.gazed ? "in view only" : item.gaze_ns > 0 ? `looked at for ${span(item.gaze_ns)}` : "looked at";
   const words = el(
     "span.sighting-words",
     el("b.sighting-name", item.kind === "thing" ? "something" : nameOf(item)),
@@ -185,7 +186,7 @@ function facts(item) {
     ["First seen", when(item.t_start_ns, (age) => `${age}, at ${clock(item.t_start_ns)}`)],
     ["Last seen", when(item.t_end_ns, (age) => `${age}, at ${clock(item.t_end_ns)}`)],
     ["In view for", item.t_end_ns > item.t_start_ns ? `at least ${span(item.t_end_ns - item.t_start_ns)}` : "one look"],
-    ["Looked at", item.gazed ? `for ${span(item.gaze_ns)}` : "no: it was in view only"],
+    ["Looked at", !item.gazed ? "no: it was in view only" : item.gaze_ns > 0 ? `for ${span(item.gaze_ns)}` : "yes; for how long I do not know yet"],
     ["Where", item.place || "I do not know"],
     ["Shown by", many(item.looks, "look")],
   ];
