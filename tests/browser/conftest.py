@@ -206,6 +206,15 @@ def serving(glasses: Glasses, *, port: int = 0, token: str | None = None) -> Ite
         yield server
 
 
+def enter(context: BrowserContext, url: str, camera: FakeCamera) -> Wearer:
+    """A page whose camera is seen, by the wearer and by the glasses."""
+    wearer = Wearer(context.new_page(), camera)
+    wearer.page.goto(url)
+    expect(wearer.page.locator("#stage video")).to_be_visible(timeout=PATIENCE_MS)
+    expect(wearer.page.locator(".fact-frame")).to_contain_text("newest frame", timeout=PATIENCE_MS)
+    return wearer
+
+
 def comes(page: Page, so: Callable[[], object]) -> None:
     """Wait until something is so behind the page, while the page goes on."""
     until_s = time.monotonic() + PATIENCE_MS / 1000
