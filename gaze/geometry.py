@@ -83,6 +83,23 @@ def norm_to_ray(x_norm: Values, y_norm: Values, *, hfov_deg: float, aspect: floa
     return unit
 
 
+def ray_to_norm(ray: npt.ArrayLike, *, hfov_deg: float, aspect: float) -> tuple[Array, Array]:
+    """Picture points of directions, the inverse of :func:`norm_to_ray`.
+
+    Args:
+        ray: float [..., 3], of any length: x right, y down, z forward, camera frame.
+        hfov_deg: Horizontal field of view of the picture, degrees.
+        aspect: Width over height.
+
+    Returns:
+        ``(x_norm, y_norm)``, float64 [...]; NaN in both for a direction to the side of the camera or behind it.
+    """
+    width, height = tangent_scale(hfov_deg, aspect)
+    given = np.asarray(ray, np.float64)
+    depth = np.where(given[..., 2] > 0.0, given[..., 2], np.nan)
+    return given[..., 0] / depth / width + 0.5, given[..., 1] / depth / height + 0.5
+
+
 def angle_deg(x0_norm: Values, y0_norm: Values, x1_norm: Values, y1_norm: Values, *, hfov_deg: float, aspect: float) -> Array:
     """Angular distance between picture points, exact at every size and place.
 
@@ -91,9 +108,23 @@ def angle_deg(x0_norm: Values, y0_norm: Values, x1_norm: Values, y1_norm: Values
     """
     a = norm_to_ray(x0_norm, y0_norm, hfov_deg=hfov_deg, aspect=aspect)
     b = norm_to_ray(x1_norm, y1_norm, hfov_deg=hfov_deg, aspect=aspect)
+    return ray_angle_deg(a, b)
+
+
+def ray_angle_deg(a: npt.ArrayLike, b: npt.ArrayLike) -> Array:
+    """Angle between directions of any length, exact at every size.
+
+    Args:
+        a: float [..., 3].
+        b: float [..., 3], broadcast against ``a``.
+
+    Returns:
+        float64 [...], degrees, 0..180; NaN where a direction is.
+    """
+    u, v = np.asarray(a, np.float64), np.asarray(b, np.float64)
     # the arc tangent of cross over dot keeps its digits where the arc cosine loses them, near zero
-    across = np.linalg.norm(np.cross(a, b), axis=-1)
-    return np.asarray(np.degrees(np.arctan2(across, np.sum(a * b, axis=-1))), np.float64)
+    across = np.linalg.norm(np.cross(u, v), axis=-1)
+    return np.asarray(np.degrees(np.arctan2(across, np.sum(u * v, axis=-1))), np.float64)
 
 
 def perifovea_px(width_px: int, hfov_deg: float, radius_deg: float = 13.0) -> int:

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
-from gaze.geometry import angle_deg, deg_to_norm, norm_to_deg, norm_to_ray, perifovea_box_norm, perifovea_px
+from gaze.geometry import angle_deg, deg_to_norm, norm_to_deg, norm_to_ray, perifovea_box_norm, perifovea_px, ray_angle_deg, ray_to_norm
 
 CAMERA = {"hfov_deg": 90.0, "aspect": 16 / 9}
 
@@ -89,3 +91,21 @@ def test_a_box_at_the_edge_stays_in_the_picture_and_worth_looking_at(x: float, y
 @pytest.mark.parametrize(("x", "y"), [(-0.15, 0.5), (1.15, 0.5), (0.5, -0.26), (0.5, 1.26)])
 def test_gaze_far_outside_has_no_box(x: float, y: float) -> None:
     assert perifovea_box_norm(x, y, 640, 360, 90.0) is None
+
+
+@given(st.floats(-1, 2), st.floats(-1, 2), st.floats(20, 150), st.floats(0.01, 100))
+def test_a_direction_of_any_length_leads_back_to_its_place(x: float, y: float, hfov_deg: float, length: float) -> None:
+    ray = length * norm_to_ray(x, y, hfov_deg=hfov_deg, aspect=1.5)
+    back = ray_to_norm(ray, hfov_deg=hfov_deg, aspect=1.5)
+    assert (float(back[0]), float(back[1])) == pytest.approx((x, y), abs=1e-9)
+
+
+def test_a_direction_that_does_not_lie_ahead_has_no_place() -> None:
+    x, y = ray_to_norm([[0.0, 0.0, -1.0], [1.0, 0.0, 0.0], [0.0, 0.0, 1.0]], **CAMERA)
+    assert np.isnan(x).tolist() == np.isnan(y).tolist() == [True, True, False]
+
+
+def test_the_angle_between_directions_needs_no_lengths() -> None:
+    assert float(ray_angle_deg([0.0, 0.0, 5.0], [2.0, 0.0, 2.0])) == pytest.approx(45.0)
+    assert float(ray_angle_deg([0.0, 0.0, 1.0], [0.0, 0.0, -1.0])) == 180.0
+    assert ray_angle_deg([[0.0, 0.0, 1.0], [0.0, 3.0, 0.0]], [0.0, 1.0, 0.0]) == pytest.approx([90.0, 0.0])
