@@ -223,6 +223,8 @@ def comes(page: Page, so: Callable[[], object]) -> None:
         page.wait_for_timeout(20)
 
 
+ASK = "Ask, teach, watch or forget, in words"
+"""What the one box is called."""
 MUG_AT, SIGN_AT, NOTHING_AT = (0.21, 0.62), (0.82, 0.3), (0.5, 0.3)
 """Where in the room something is to be looked at."""
 
@@ -269,3 +271,11 @@ class Room:
         cv2.rectangle(image, (680, 120), (900, 220), (250, 250, 250), -1)
         cv2.putText(image, "ROOM 204", (700, 185), cv2.FONT_HERSHEY_DUPLEX, 1.2, (40, 40, 40), 2)
         return image
+
+
+@pytest.fixture
+def room(tmp_path: Path, camera: FakeCamera) -> Iterator[Served]:
+    """Glasses in a room with a mug and a sign."""
+    camera.show([Room.picture()])
+    with served(tmp_path / "run", Room()) as run:
+        yield run

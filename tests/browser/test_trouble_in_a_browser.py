@@ -13,7 +13,7 @@ from playwright.sync_api import Browser, BrowserContext, Locator, Page, expect
 
 from edge_runtime.decisions import DecisionLog
 from edge_runtime.hosts.journal_replay import replay_journal
-from tests.browser.conftest import CHROMIUM, PATIENCE_MS, Simulator, enter, served, start_page
+from tests.browser.conftest import ASK, CHROMIUM, PATIENCE_MS, Simulator, enter, served, start_page
 from tests.conftest import ROOT
 from tests.fake_camera import FakeCamera
 
@@ -211,7 +211,7 @@ def test_when_the_program_ends_the_page_says_since_when_and_goes_on_with_the_nex
     expect(veil).to_contain_text("The program behind this page has ended. Trying again.")
     expect(veil).to_contain_text(re.compile(r"No word since \d+:\d\d:\d\d.*, .+ ago\. What the glasses show is as old as that\."))
     expect(page.locator("#link-state")).to_have_text("not connected")
-    page.get_by_label("Ask, teach, watch or forget, in words").fill("half a quest")
+    page.get_by_label(ASK).fill("half a quest")
     expect(veil).to_contain_text("If they were started anew, their page has a new address: it stands in the terminal.")
     wearer.shot("trouble-ended")
 
@@ -220,7 +220,7 @@ def test_when_the_program_ends_the_page_says_since_when_and_goes_on_with_the_nex
         expect(page.locator("#link-state")).to_have_text("connected")
         run.goes_on_seeing(page)
         # What was being written is still there.
-        expect(page.get_by_label("Ask, teach, watch or forget, in words")).to_have_value("half a quest")
+        expect(page.get_by_label(ASK)).to_have_value("half a quest")
 
 
 def test_a_page_closed_in_mid_word_leaves_the_run_going_and_the_next_shows_the_sentence(
