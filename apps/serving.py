@@ -36,6 +36,18 @@ def serve(glasses: Glasses, *, port: int, open_browser: bool, note: str, each_se
             each_second()
 
 
+def check_port(port: int) -> None:
+    """Say now what :func:`serve` would say later.
+
+    Raises:
+        MissingExtra: The page server is not installed.
+        DeviceError: The port is taken, or may not be used.
+    """
+    from devices.page.server import listen
+
+    listen(port).close()
+
+
 @contextlib.contextmanager
 def _stopped() -> Iterator[threading.Event]:
     """Is set by Ctrl-C or SIGTERM, which do nothing else meanwhile."""

@@ -17,7 +17,7 @@ from apps.display import Display
 from apps.glasses.intake import Source
 from apps.glasses.live import LiveGlasses
 from apps.output import prepare_out
-from apps.serving import serve
+from apps.serving import check_port, serve
 from apps.verbs import Verbs, add_settings, settings
 from devices import gallery
 from devices.cameras import Feed, Player, Shot, Webcam, open_webcam
@@ -79,6 +79,8 @@ def run(args: argparse.Namespace) -> int:
     """Serve the page until Ctrl-C."""
     if not 0 <= args.port <= 65535:
         raise UsageError(f"--port {args.port} is no port", hint="0 to 65535; 0 takes any that is free")
+    # Before anything is opened: an earlier run in --out is not given up for a page that cannot be served.
+    check_port(args.port)
     config = settings(args).config
     source, camera = _camera(args, config)
     with contextlib.ExitStack() as stack:
@@ -234,6 +236,6 @@ def _looker(stack: contextlib.ExitStack, config: Config) -> tuple[Looker, str]:
     except BundleError as error:
         return (
             ThumbLooker(),
-            f"There are no models: {error}. The glasses see and keep small pictures, and recognise and read nothing. {error.hint}",
+            f"There are no models: {error}. The glasses see, and recognise, read and remember nothing. {error.hint}",
         )
     return stack.enter_context(open_looker(bundle, threads=config.models.threads)), ""

@@ -106,7 +106,7 @@ class PageServer:
 
     def __enter__(self) -> PageServer:
         """Listen, and start the thread."""
-        listening = _listen(self.door.port)
+        listening = listen(self.door.port)
         self.door = Door(self.door.token, listening.getsockname()[1])
         ready: Future[None] = Future()
         self._thread = threading.Thread(target=self._run, args=(listening, ready), name="page", daemon=True)
@@ -349,7 +349,12 @@ class _Socket(_Guarded, WebSocketHandler):
             self.tab = None
 
 
-def _listen(port: int) -> socket.socket:
+def listen(port: int) -> socket.socket:
+    """Listen on 127.0.0.1.
+
+    Raises:
+        DeviceError: The port is taken, or may not be used.
+    """
     listening = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
     try:
         listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)

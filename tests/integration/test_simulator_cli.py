@@ -50,12 +50,16 @@ def test_a_film_that_is_none_is_unusable_input(tmp_path: Path, capsys: pytest.Ca
 
 
 def test_a_port_that_is_taken_is_said(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    run = tmp_path / "run"
+    run.mkdir()
+    (run / "decisions.jsonl").write_text("of an earlier run")
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))
         taken.listen()
         port = taken.getsockname()[1]
-        assert main(["simulator", "--no-open", "--port", str(port), "--out", str(tmp_path / "run")]) == 5
+        assert main(["simulator", "--no-open", "--port", str(port), "--out", str(run)]) == 5
     assert "--port" in capsys.readouterr().err
+    assert (run / "decisions.jsonl").read_text() == "of an earlier run"
 
 
 def test_a_run_in_the_same_folder_is_not_disturbed(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
