@@ -35,6 +35,8 @@ export function named(gazed) {
   const guess = gazed.guesses[0];
   if (!guess || guess.kind === "thing") return ["no name for it", false];
   const name = guess.kind === "text" ? `“${guess.name}”` : guess.name;
+  // A classifier's word is a guess however sure it is.
+  if (guess.sure && guess.kind === "label") return [`looks like ${name}`, false];
   return guess.sure ? [name, true] : [`perhaps ${name}, ${guess.score.toFixed(2)}`, false];
 }
 
