@@ -1,8 +1,9 @@
 """Gaze samples in, eye movements out: causal, sample by sample, in constant memory.
 
 Speed says when the eye moves (:mod:`gaze.velocity`); rules of duration and place say what that makes: a fixation split by a flicker is
-joined, one too short to see anything with is dropped, what lies between two fixations is a saccade, a gap in the signal is a
-blink or a loss. Whether the eye rested at some moment is decided at most 100 ms of stream time later, plus one sampling step.
+joined, one too short to see anything with is dropped, its edges are where gaze comes to its place and leaves it, what lies between two
+fixations is a saccade, a gap in the signal is a blink or a loss. All is decided within 100 ms of stream time, plus a sampling step below
+30 Hz. Whatever time alone decides is stamped with the moment it was decided, not with the sample that came next.
 """
 
 from __future__ import annotations
@@ -13,14 +14,16 @@ from collections import deque
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
-from gaze.geometry import tangent_scale
+from gaze.blink import LidRules
+from gaze.head import HeadRotation
 from gaze.hold import Hold, Point
+from gaze.intake import Intake
+from gaze.labels import EyeLabel, LabelBook
+from gaze.roughness import DEG, MS, Ray
 from gaze.types import EyeEvent, EyeKind, GazeSample, GazeSource, Stage
-from gaze.velocity import MS, Ray, SpeedRules, Step, Velocity
+from gaze.velocity import SpeedRules, Step, Velocity
 
-_SLOWEST_NS = 100 * MS
 _LONG_AGO_NS = -(2**63)
-_DEG = math.degrees(1.0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,32 +33,34 @@ class Rules:
     Attributes:
         speed: When the eye counts as moving.
         join_ns: Longest flicker inside one fixation ...
-        join_floor_deg: ... whose ends lie within this angle of each other ...
-        join_per_dps: ... or this many degrees per degree a second of noise ...
-        join_cap_deg: ... up to this angle.
+        join_per_dps: ... whose ends lie within this many degrees per degree a second of noise ...
+        join_cap_deg: ... and within this angle of each other.
         fixation_ns: Shortest fixation.
-        confirm_ns: A fixation not sure after this long is none; keeps the delay bounded.
+        settled_ns: A fixation not sure after this long, less what the speed looks ahead, is none; keeps the delay bounded.
         report_ns: A fixation is reported as soon as it is sure, and again each time it has grown by this much.
         gap_ns: Shortest gap in the signal that counts; a shorter one is skipped over.
+        glimpse_ns: A shorter look between two gaps is part of one gap.
         blink_ns: Longest blink; a longer gap is a loss.
         silence_ns: A tracker that sends nothing for this long has stopped; longer than gaze may be late.
-        min_confidence: An eye tracker's sample below this is no gaze; other sources are believed as they are.
+        frozen_ns: A tracker that gives the same place to the last digit for this long has stopped looking.
+        lids: When an eye tracker's confidence says that the eye is closed; other sources are believed as they are.
         pursuit_dps: Held gaze that drifts straight and faster than this follows something ...
         pursuit_deg: ... if it has come at least this far.
     """
 
     speed: SpeedRules = field(default_factory=SpeedRules)
     join_ns: int = 45 * MS
-    join_floor_deg: float = 0.1
     join_per_dps: float = 0.1
-    join_cap_deg: float = 1.5
+    join_cap_deg: float = 0.7
     fixation_ns: int = 50 * MS
-    confirm_ns: int = 70 * MS
+    settled_ns: int = 100 * MS
     report_ns: int = 100 * MS
     gap_ns: int = 50 * MS
+    glimpse_ns: int = 80 * MS
     blink_ns: int = 400 * MS
     silence_ns: int = 500 * MS
-    min_confidence: float = 0.6
+    frozen_ns: int = 5000 * MS
+    lids: LidRules = field(default_factory=LidRules)
     pursuit_dps: float = 3.0
     pursuit_deg: float = 1.0
 
@@ -76,42 +81,63 @@ class FixationDetector:
     """Turns gaze samples into fixations, pursuits, saccades, blinks and losses.
 
     The result does not depend on how the samples are cut into blocks. Samples that go back in time or repeat a time are left out
-    and counted in :attr:`dropped`.
+    and counted in :attr:`dropped`; so are those of a frozen tracker.
 
     Args:
         hfov_deg: Horizontal field of view of the scene camera, degrees.
         aspect: Width over height of its picture.
         rules: Thresholds.
         ids: Where event ids come from; shared with others so that ids stay unique across detectors.
+        labels: Also keep a label for every sample, for :meth:`labels`.
 
     Raises:
         ValueError: The camera is impossible.
     """
 
-    def __init__(self, hfov_deg: float, aspect: float, *, rules: Rules | None = None, ids: Iterator[int] | None = None) -> None:
-        self._width, self._height = tangent_scale(hfov_deg, aspect)
+    def __init__(
+        self, hfov_deg: float, aspect: float, *, rules: Rules | None = None, ids: Iterator[int] | None = None, labels: bool = False
+    ) -> None:
         self._rules = rules or Rules()
+        self._intake = Intake(hfov_deg, aspect, self._rules.lids, self._rules.frozen_ns)
         self._ids = ids if ids is not None else itertools.count(1)
-        self._velocity = Velocity(self._rules.speed)
+        self._book = LabelBook() if labels else None
+        self._velocity = Velocity(self._rules.speed, self._book.sight if self._book is not None else None)
         self.dropped: dict[str, int] = {"clock": 0, "duplicate": 0}
         self._out: list[EyeEvent] = []
         self._clock_ns = _LONG_AGO_NS  # stream time, never back
         self._last_ns: int | None = None  # latest sample of any kind
-        self._step_ns = 0  # running median of the sampling step
         self._point: Point | None = None  # latest valid sample of the run
-        self._blind_ns: int | None = None  # since when there are invalid samples only
+        self._first_ns: int | None = None  # first sample without gaze since
+        self._heard_ns = _LONG_AGO_NS  # last sample of any kind before this one
         self._waiting: deque[Point] = deque()  # samples not yet judged, and the one before
         self._hold: Hold | None = None  # the fixation under way, sure or not
         self._left: Point | None = None  # the hold flickers since then ...
-        self._left_at: Ray = (0.0, 0.0, 0.0)  # ... and was there
+        self._left_at: Ray = (0.0, 0.0, 0.0)  # ... and was there ...
+        self._steps_away = 0  # ... so many steps ago
         self._moved: Point | None = None  # where the last settled thing ended: movement starts here
         self._source: GazeSource = "tracker"
         self._gap: _Gap | None = None  # a blink or loss, open or waiting to be sure
 
-    def feed(self, samples: Sequence[GazeSample]) -> list[EyeEvent]:
-        """Take samples in order of time and return what they reveal, in order of ``t_emit_ns``."""
-        for sample in samples:
-            self._take(sample)
+    def feed(self, samples: Sequence[GazeSample], rotations: Sequence[HeadRotation | None] | None = None) -> list[EyeEvent]:
+        """Take samples in order of time and return what they reveal, in order of ``t_emit_ns``.
+
+        Args:
+            samples: Any number.
+            rotations: How the head turned since the sample before, one for each sample, ``None`` where it is not known. Movements are
+                then judged in the world instead of the picture; places are still given in the picture.
+
+        Raises:
+            ValueError: Not one rotation a sample, or one that is not finite.
+        """
+        if rotations is None:
+            for sample in samples:
+                self._take(sample, None)
+            return self._emitted()
+        if len(rotations) != len(samples):
+            raise ValueError(f"each sample needs its rotation or None, got {len(rotations)} for {len(samples)} samples")
+        self._intake.compensate()
+        for sample, rotation in zip(samples, rotations, strict=True):
+            self._take(sample, rotation)
         return self._emitted()
 
     def advance(self, t_ns: int) -> list[EyeEvent]:
@@ -121,81 +147,131 @@ class FixationDetector:
         """
         latest_ns = self._last_ns
         if latest_ns is not None and t_ns - latest_ns > self._rules.silence_ns:
+            self._pass(t_ns)
             self._clock_ns = max(self._clock_ns, t_ns)
-            self._check_gap(self._clock_ns)
+            if self._book is not None:
+                self._book.close(t_ns)
         return self._emitted()
+
+    def labels(self) -> list[EyeLabel]:
+        """The labels since the last call: each sample once ``provisional`` and once ``final``, each stage in order of time.
+
+        Empty unless the detector was made with ``labels``.
+        """
+        return self._book.take() if self._book is not None else []
 
     # ------------------------------------------------------------ samples
 
-    def _take(self, sample: GazeSample) -> None:
+    def _take(self, sample: GazeSample, rotation: HeadRotation | None) -> None:
         t_ns = sample.t_ns
         if self._last_ns is not None:
             if t_ns <= self._last_ns:
                 self.dropped["duplicate" if t_ns == self._last_ns else "clock"] += 1
                 return
-            self._learn_step(t_ns - self._last_ns)
+            self._velocity.learn_step(t_ns - self._last_ns)
+            self._heard_ns = self._last_ns
         self._last_ns = t_ns
-        self._clock_ns = max(self._clock_ns, t_ns)
-        self._check_gap(t_ns)
-        x, y = sample.x_norm, sample.y_norm
-        doubtful = sample.source == "tracker" and sample.confidence < self._rules.min_confidence
-        if x is None or y is None or not sample.worn or doubtful:
-            if self._blind_ns is None:
-                self._blind_ns, self._source = t_ns, sample.source
-                self._check_gap(t_ns)
-            for step in self._velocity.wait(t_ns):
-                self._take_step(step)
+        self._pass(t_ns)
+        self._clock_ns = t_ns
+        points = self._intake.take(sample, rotation)
+        if self._intake.frozen:
+            self.dropped["frozen"] = self._intake.frozen
+        if rotation is not None and self._heard_ns > _LONG_AGO_NS:
+            self._velocity.turn(math.hypot(*rotation) / ((t_ns - self._heard_ns) * 1e-9))
+        if not points:
+            self._blind(t_ns, sample.source)
             return
-        self._blind_ns = None
-        px, py = (x - 0.5) * self._width, (y - 0.5) * self._height
-        length = math.sqrt(px * px + py * py + 1.0)
-        point = Point(t_ns, x, y, (px / length, py / length, 1.0 / length), sample.confidence, sample.source)
+        if self._book is not None:
+            self._book.add(t_ns, self._velocity.step_ns, None)
+        for point in points:
+            self._look(point)
+        if self._book is not None:
+            self._book.look(self._hold.kind if self._hold is not None else "fixation")
+
+    def _blind(self, t_ns: int, source: GazeSource) -> None:
+        """A sample showed no gaze."""
+        if self._first_ns is None:
+            self._first_ns, self._source = t_ns, source
+        gap = self._gap
+        if self._book is not None:
+            self._book.add(t_ns, self._velocity.step_ns, gap.kind if gap is not None and gap.open else "blink")
+        self._check_gap(t_ns)
+        if self._book is not None and self._gap is not None and self._gap.open:
+            self._book.settle(t_ns + 1, self._gap.kind, t_ns)
+
+    def _look(self, point: Point) -> None:
+        """Gaze was at ``point``."""
+        self._first_ns = None
         if self._point is None:
             self._moved = point
             if self._gap is not None:
-                self._gap.end_ns, self._gap.open = t_ns, False
+                self._gap.end_ns, self._gap.open = point.t_ns, False
+        elif self._gap is not None and point.t_ns - self._gap.end_ns >= self._rules.glimpse_ns:
+            self._settle_gap()
         self._point = point
         self._waiting.append(point)
-        for step in self._velocity.push(t_ns, point.ray):
+        for step in self._velocity.push(point.t_ns, point.ray):
             self._take_step(step)
 
-    def _learn_step(self, step_ns: int) -> None:
-        step_ns = min(step_ns, _SLOWEST_NS)
-        if not self._step_ns:
-            self._step_ns = step_ns
-            return
-        most = max(1, self._step_ns // 20)
-        self._step_ns += max(-most, min(most, step_ns - self._step_ns))
+    def _pass(self, t_ns: int) -> None:
+        """Time passes up to ``t_ns``: do what falls due on the way."""
+        if self._velocity.due_ns < t_ns:
+            for step in self._velocity.wait(t_ns):
+                self._take_step(step)
+            if self._book is not None:
+                self._book.look(self._hold.kind if self._hold is not None else "fixation")
+        hold, late_ns = self._hold, self._rules.settled_ns + self._velocity.step_ns // 2
+        if hold is not None and not hold.id and t_ns > hold.first.t_ns + late_ns:
+            self._clock_ns = max(self._clock_ns, hold.first.t_ns + late_ns)
+            self._leave()
+        if self._point is None or self._intake.shut_ns is not None or t_ns - self._point.t_ns >= self._rules.gap_ns:
+            self._check_gap(t_ns)
+        self._settle_late(t_ns)
+
+    def _settle_late(self, t_ns: int) -> None:
+        if self._book is not None:
+            late_ns = self._rules.settled_ns + self._velocity.step_ns // 2
+            self._book.settle_late(t_ns, late_ns, self._gap.kind if self._gap is not None else "saccade")
 
     def _check_gap(self, now_ns: int) -> None:
         """Open a gap once gaze has been away for long enough; a blink that lasts becomes a loss."""
-        gap, rules = self._gap, self._rules
-        if gap is not None and gap.open:
-            gap.end_ns = now_ns
-            if gap.kind == "blink" and now_ns - gap.start_ns - self._step_ns > rules.blink_ns:
-                gap.kind = "lost"
-                self._emit_gap(gap, "provisional")
-            return
-        since_ns = self._point.t_ns if self._point is not None else self._blind_ns
-        if since_ns is None:
-            return
-        # where the tracker says nothing at all, an uneven clock must not look like a blink
-        shortest_ns = rules.gap_ns if self._blind_ns is not None else max(rules.gap_ns, 3 * self._step_ns // 2)
-        if now_ns - since_ns - self._step_ns < shortest_ns:
-            return
-        self._end_run()
-        if self._gap is None:
-            source = self._point.source if self._point is not None else self._source
-            self._gap = _Gap(next(self._ids), since_ns, now_ns, source)
-        self._gap.open, self._gap.end_ns = True, now_ns
-        if now_ns - self._gap.start_ns - self._step_ns > rules.blink_ns:
-            self._gap.kind = "lost"
-        self._emit_gap(self._gap, "provisional")
-        self._point = None
+        gap, rules, step_ns = self._gap, self._rules, self._velocity.step_ns
+        if gap is None or not gap.open:
+            since_ns = self._point.t_ns if self._point is not None else self._first_ns
+            if since_ns is None:
+                return
+            if self._intake.shut_ns is not None:
+                due_ns = self._intake.shut_ns + (rules.gap_ns if gap is None else 0)
+            else:
+                # where the tracker says nothing at all, an uneven clock must not look like a blink
+                due_ns = max(since_ns, self._heard_ns) + step_ns + max(rules.gap_ns, 3 * step_ns // 2)
+            if now_ns < due_ns:
+                return
+            due_ns = self._clock_ns = max(self._clock_ns, due_ns)
+            self._settle_late(due_ns)
+            self._end_run()
+            before: EyeKind = "saccade" if self._gap is None else self._gap.kind
+            if self._gap is None:
+                source = self._point.source if self._point is not None else self._source
+                self._gap = _Gap(next(self._ids), since_ns, due_ns, source)
+            gap = self._gap
+            gap.open, gap.end_ns = True, due_ns
+            self._emit_gap(gap, "provisional")
+            if self._book is not None:
+                self._book.settle((self._point.t_ns if self._point is not None else since_ns) + 1, before, due_ns)
+                self._book.settle(due_ns + 1, gap.kind, due_ns)
+            self._point = None
+        gap.end_ns = max(gap.end_ns, now_ns)
+        due_ns = gap.start_ns + step_ns + rules.blink_ns
+        if gap.kind == "blink" and now_ns > due_ns:
+            self._clock_ns = max(self._clock_ns, due_ns)
+            gap.kind, gap.end_ns = "lost", max(self._clock_ns, gap.start_ns)
+            self._emit_gap(gap, "provisional")
+            gap.end_ns = max(gap.end_ns, now_ns)
 
     def _end_run(self) -> None:
         """Gaze is gone: decide what is still open."""
-        for step in self._velocity.flush():
+        for step in self._velocity.flush(self._clock_ns):
             self._take_step(step)
         last = self._point
         self._waiting.clear()
@@ -203,10 +279,8 @@ class FixationDetector:
             self._leave()
         if last is None:
             return
-        gap = self._gap
-        if gap is not None and last.t_ns - gap.end_ns < self._rules.gap_ns:
+        if self._gap is not None:
             return  # a glimpse between two halves of one blink
-        self._settle_gap()
         self._emit_saccade(last)
 
     # ------------------------------------------------------------ steps
@@ -214,52 +288,73 @@ class FixationDetector:
     def _take_step(self, step: Step) -> None:
         a = self._waiting.popleft()
         b = self._waiting[0]
-        rules, hold = self._rules, self._hold
-        if self._gap is not None and a.t_ns - self._gap.end_ns >= rules.gap_ns:
-            self._settle_gap()
+        if step.due_ns > self._clock_ns:
+            self._clock_ns = step.due_ns
+        rules, hold, book = self._rules, self._hold, self._book
         if step.moving:
             if hold is None:
+                if book is not None and self._gap is None:
+                    book.settle(b.t_ns, "saccade", self._clock_ns)
                 return
             if self._left is None:
-                self._left, self._left_at = a, step.before
-            sure = hold.id > 0
-            if b.t_ns - self._left.t_ns > rules.join_ns or not (sure or b.t_ns - hold.first.t_ns <= rules.confirm_ns):
+                self._left, self._left_at, self._steps_away = a, step.before, 0
+            self._steps_away += 1
+            unsure_ns = 0 if hold.id else b.t_ns - hold.first.t_ns + self._velocity.ahead_ns
+            if b.t_ns - self._left.t_ns > rules.join_ns or unsure_ns > rules.settled_ns:
                 self._leave()
             return
         if hold is not None and self._left is not None:
-            reach_deg = min(max(rules.join_floor_deg, rules.join_per_dps * self._velocity.noise_dps), rules.join_cap_deg)
-            if _DEG * math.dist(self._left_at, step.after) > reach_deg:
+            reach_deg = min(rules.join_per_dps * self._velocity.noise_dps, rules.join_cap_deg)
+            if DEG * math.dist(self._left_at, step.after) > reach_deg:
                 self._leave()
                 hold = None
             self._left = None
         if hold is None:
             hold = self._hold = Hold(a)
+            if book is not None and self._gap is None:
+                book.settle(a.t_ns, "saccade", self._clock_ns)
         hold.add(b)
-        if not hold.id and hold.age_ns >= rules.fixation_ns:
-            self._settle_gap()
+        if not hold.id:
+            if hold.age_ns < rules.fixation_ns or self._gap is not None:
+                return
+            hold.settle_start()
             self._emit_saccade(hold.first)
             hold.id = next(self._ids)
-        if hold.id and hold.age_ns >= hold.next_report_ns:
+            if book is not None:
+                book.settle(hold.first.t_ns, "saccade", self._clock_ns)
+        if hold.age_ns >= hold.next_report_ns:
             hold.next_report_ns = (hold.age_ns // rules.report_ns + 1) * rules.report_ns
             self._emit_hold(hold, "provisional")
+        if book is not None:
+            book.settle(b.t_ns, hold.kind, self._clock_ns)
 
     def _leave(self) -> None:
         """The hold is over; one that never became sure was part of the movement."""
         hold = self._hold
         if hold is not None and hold.id:
+            hold.settle_end()
             self._emit_hold(hold, "final")
             self._moved = hold.last
+            if self._book is not None:
+                # a saccade that fits between two samples leaves no trace but on the sample from which the eye left
+                self._book.settle(hold.last.t_ns + (self._steps_away != 1), hold.kind, self._clock_ns)
         self._hold = self._left = None
+        self._steps_away = 0
 
     def _settle_gap(self) -> None:
-        if self._gap is not None:
-            self._emit_gap(self._gap, "final")
-            self._gap = None
+        if self._gap is None:
+            return
+        self._emit_gap(self._gap, "final")
+        self._gap = None
+        if self._book is not None:
+            judged = self._hold.first if self._hold is not None else self._waiting[0]
+            self._book.settle(judged.t_ns, "saccade", self._clock_ns)
 
     # ------------------------------------------------------------ reports
 
     def _emit_hold(self, hold: Hold, stage: Stage) -> None:
         what = hold.summary(self._rules.pursuit_dps, self._rules.pursuit_deg)
+        hold.kind = what.kind
         span = (hold.first.t_ns, hold.last.t_ns)
         place = (what.x_norm, what.y_norm, what.dispersion_deg)
         self._out.append(EyeEvent(hold.id, what.kind, *span, *place, stage, self._clock_ns, hold.confidence, hold.last.source))
@@ -270,7 +365,7 @@ class FixationDetector:
         if start is None or landing.t_ns <= start.t_ns:
             return
         x, y = (start.x_norm + landing.x_norm) / 2.0, (start.y_norm + landing.y_norm) / 2.0
-        place = (x, y, _DEG * math.dist(start.ray, landing.ray) / 2.0)
+        place = (x, y, DEG * math.dist(start.ray, landing.ray) / 2.0)
         confidence = (start.confidence + landing.confidence) / 2.0
         span = (start.t_ns, landing.t_ns)
         self._out.append(EyeEvent(next(self._ids), "saccade", *span, *place, "final", self._clock_ns, confidence, landing.source))

@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 import math
+from collections import deque
 from statistics import median
 from typing import NamedTuple
 
+from gaze.roughness import DEG, MS, Ray
 from gaze.types import EyeKind, GazeSource
-from gaze.velocity import Ray
 
-_DEG = math.degrees(1.0)
 _KEPT = 64
+_EDGE = 128
+# Where gaze rests is judged 10 to 50 ms inside an edge: nearer it still swings, farther it may have moved on
+_NEAR_NS, _FAR_NS = 10 * MS, 50 * MS
+_AT_PLACE = 2.0
+_START_DEG, _END_DEG, _MOST_DEG = 0.2, 0.1, 3.0
 
 
 class Point(NamedTuple):
@@ -42,13 +47,15 @@ class Hold:
         first: Its first sample.
     """
 
-    __slots__ = ("_confidence", "_count", "_points", "_stride", "first", "id", "last", "next_report_ns")
+    __slots__ = ("_confidence", "_count", "_points", "_stride", "_tail", "first", "id", "kind", "last", "next_report_ns")
 
     def __init__(self, first: Point) -> None:
         self.first = self.last = first
         self.id = 0
+        self.kind: EyeKind = "fixation"
         self.next_report_ns = 0
         self._points = [first]
+        self._tail = deque([first], _EDGE)
         self._stride = 1
         self._count = 1
         self._confidence = first.confidence
@@ -66,6 +73,7 @@ class Hold:
     def add(self, point: Point) -> None:
         """Gaze is still held at ``point``."""
         self.last = point
+        self._tail.append(point)
         self._confidence += point.confidence
         if self._count % self._stride == 0:
             if len(self._points) == _KEPT:
@@ -74,6 +82,24 @@ class Hold:
             if self._count % self._stride == 0:
                 self._points.append(point)
         self._count += 1
+
+    def settle_start(self) -> None:
+        """Let the hold begin when gaze had come to its place: leave out up to 10 ms during which it still swung around it."""
+        start_ns = self.first.t_ns
+        place = _place([p for p in self._tail if _NEAR_NS <= p.t_ns - start_ns <= _FAR_NS], _START_DEG)
+        if place is None:
+            return
+        near = [p for p in self._tail if p.t_ns - start_ns <= _NEAR_NS]
+        out = [k for k, p in enumerate(near) if DEG * math.dist(p.ray, place.ray) > place.radius_deg]
+        if out:
+            self.first = self._tail[out[-1] + 1]
+
+    def settle_end(self) -> None:
+        """Leave out the last sample if the eye had left on it."""
+        end_ns = self.last.t_ns
+        place = _place([p for p in self._tail if _NEAR_NS <= end_ns - p.t_ns <= _FAR_NS], _END_DEG)
+        if place is not None and DEG * math.dist(self.last.ray, place.ray) > place.radius_deg:
+            self.last = self._tail[-2]
 
     def summary(self, pursuit_dps: float, pursuit_deg: float) -> Summary:
         """Median place, spread around it, and whether gaze rested or followed.
@@ -90,16 +116,32 @@ class Hold:
         t_mean = sum(times) / n
         spread_s2 = sum((t - t_mean) ** 2 for t in times)
         middle = min(points, key=lambda p: (p.x_norm - x) ** 2 + (p.y_norm - y) ** 2).ray
-        dispersion = _DEG * math.sqrt(sum(math.dist(p.ray, middle) ** 2 for p in points) / n)
+        dispersion = DEG * math.sqrt(sum(math.dist(p.ray, middle) ** 2 for p in points) / n)
         if n < 3:
             return Summary("fixation", x, y, dispersion)
         slope = [sum((t - t_mean) * (p.ray[k] - mean[k]) for t, p in zip(times, points, strict=True)) / spread_s2 for k in range(3)]
-        speed_dps = _DEG * math.hypot(*slope)
+        speed_dps = DEG * math.hypot(*slope)
         travel_deg = speed_dps * (times[-1] - times[0])
         stray = sum(
             math.dist(p.ray, [m + s * (t - t_mean) for m, s in zip(mean, slope, strict=True)]) ** 2
             for t, p in zip(times, points, strict=True)
         )
-        stray_deg = _DEG * math.sqrt(stray / n)
+        stray_deg = DEG * math.sqrt(stray / n)
         following = speed_dps > pursuit_dps and travel_deg > max(pursuit_deg, 4.0 * stray_deg)
         return Summary("pursuit" if following else "fixation", x, y, dispersion)
+
+
+class _Place(NamedTuple):
+    """Where gaze rests, and how far from there it still rests."""
+
+    ray: Ray
+    radius_deg: float
+
+
+def _place(points: list[Point], least_deg: float) -> _Place | None:
+    n = len(points)
+    if n < 3:
+        return None
+    x, y, z = (sum(p.ray[k] for p in points) / n for k in range(3))
+    spread_deg = DEG * math.sqrt(sum(math.dist(p.ray, (x, y, z)) ** 2 for p in points) / n)
+    return _Place((x, y, z), min(max(least_deg, _AT_PLACE * spread_deg), _MOST_DEG))

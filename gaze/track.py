@@ -7,6 +7,8 @@ from collections.abc import Sequence
 
 from gaze.detect import FixationDetector
 from gaze.dwell import DwellTracker
+from gaze.head import HeadRotation
+from gaze.labels import EyeLabel
 from gaze.types import EyeEvent, GazeSample
 
 
@@ -18,26 +20,40 @@ class EyeEvents:
     Args:
         hfov_deg: Horizontal field of view of the scene camera, degrees.
         aspect: Width over height of its picture.
+        labels: Also keep a label for every sample, for :meth:`labels`.
 
     Raises:
         ValueError: The camera is impossible.
     """
 
-    def __init__(self, hfov_deg: float, aspect: float) -> None:
+    def __init__(self, hfov_deg: float, aspect: float, *, labels: bool = False) -> None:
         ids = itertools.count(1)
-        self._detector = FixationDetector(hfov_deg, aspect, ids=ids)
+        self._detector = FixationDetector(hfov_deg, aspect, ids=ids, labels=labels)
         self._dwells = DwellTracker(hfov_deg, aspect, ids=ids)
 
     @property
     def dropped(self) -> dict[str, int]:
-        """Samples left out so far, by reason: ``clock`` (went back in time), ``duplicate`` (time seen before)."""
+        """Samples left out so far, by reason.
+
+        ``clock`` went back in time, ``duplicate`` repeats a time; ``frozen``, named once there are any, repeats a place to the last
+        digit for seconds on end: a tracker that stopped looking.
+        """
         return dict(self._detector.dropped)
 
-    def feed(self, samples: Sequence[GazeSample]) -> list[EyeEvent]:
-        """Take samples in order of time and return what they reveal, in order of ``t_emit_ns``."""
+    def feed(self, samples: Sequence[GazeSample], rotations: Sequence[HeadRotation | None] | None = None) -> list[EyeEvent]:
+        """Take samples in order of time and return what they reveal, in order of ``t_emit_ns``.
+
+        Args:
+            samples: Any number.
+            rotations: How the head turned since the sample before, one for each sample, ``None`` where it is not known. Movements are
+                then judged in the world instead of the picture; places are still given in the picture.
+
+        Raises:
+            ValueError: Not one rotation a sample, or one that is not finite.
+        """
         out: list[EyeEvent] = []
-        for sample in samples:
-            self._pass_on(self._detector.feed((sample,)), out)
+        # reports of both levels come in order of their time, however the samples were cut
+        self._pass_on(self._detector.feed(samples, rotations), out)
         return out
 
     def advance(self, t_ns: int) -> list[EyeEvent]:
@@ -45,6 +61,13 @@ class EyeEvents:
         out: list[EyeEvent] = []
         self._pass_on(self._detector.advance(t_ns), out)
         return out
+
+    def labels(self) -> list[EyeLabel]:
+        """The labels since the last call: each sample once ``provisional`` and once ``final``, each stage in order of time.
+
+        Empty unless made with ``labels``.
+        """
+        return self._detector.labels()
 
     def _pass_on(self, events: list[EyeEvent], out: list[EyeEvent]) -> None:
         for event in events:

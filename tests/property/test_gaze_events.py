@@ -6,6 +6,7 @@ import itertools
 from collections.abc import Sequence
 from pathlib import Path
 
+import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -46,9 +47,7 @@ def track(gaze: Sequence[GazeSample]) -> list[EyeEvent]:
 def resting(events: Sequence[EyeEvent], t_ns: int) -> bool:
     """Whether the eye rests at a time, by what is known: finals, and movements that have not ended yet."""
     ended = {e.id for e in events if e.stage == "final"}
-    return any(
-        e.t_start_ns <= t_ns and (t_ns <= e.t_end_ns or (e.stage == "provisional" and e.id not in ended)) for e in events if e.kind in HELD
-    )
+    return any(e.t_start_ns <= t_ns and (t_ns <= e.t_end_ns if e.stage == "final" else e.id not in ended) for e in events if e.kind in HELD)
 
 
 def undecided(gaze: Sequence[GazeSample], decided_ns: int) -> list[int]:
@@ -105,6 +104,59 @@ def test_the_size_of_the_blocks_changes_nothing(gaze: list[GazeSample], sizes: l
         at += size
     whole = EyeEvents(HFOV_DEG, ASPECT)
     assert events == whole.feed(gaze)
+
+
+@given(gaze_paths(), st.lists(st.integers(1, 40), min_size=1, max_size=8))
+def test_labels_do_not_depend_on_blocks_and_asking_for_them_changes_no_event(gaze: list[GazeSample], sizes: list[int]) -> None:
+    eyes, plain, whole = EyeEvents(HFOV_DEG, ASPECT, labels=True), EyeEvents(HFOV_DEG, ASPECT), EyeEvents(HFOV_DEG, ASPECT, labels=True)
+    labels, at = [], 0
+    for size in itertools.cycle(sizes):
+        if at >= len(gaze):
+            break
+        eyes.feed(gaze[at : at + size])
+        labels += eyes.labels()
+        at += size
+    assert whole.feed(gaze) == plain.feed(gaze)
+    assert labels == whole.labels()
+
+
+@given(gaze_paths())
+def test_every_sample_is_labelled_once_in_each_stage_in_order_and_in_time(gaze: list[GazeSample]) -> None:
+    eyes = EyeEvents(HFOV_DEG, ASPECT, labels=True)
+    eyes.feed(gaze)
+    eyes.advance(gaze[-1].t_ns + 2000 * MS if gaze else 0)
+    labels = eyes.labels()
+    step_ns = max((b.t_ns - a.t_ns for a, b in itertools.pairwise(gaze)), default=0)
+    for stage, lag_ns in (("provisional", 12 * MS), ("final", DECIDED_NS)):
+        of_stage = [label for label in labels if label.stage == stage]
+        assert [label.t_ns for label in of_stage] == [sample.t_ns for sample in gaze]
+        for label in of_stage:
+            assert label.t_ns <= label.t_emit_ns
+            # the last ones wait for a sample that never comes
+            if label.t_ns < gaze[-1].t_ns - 500 * MS:
+                assert label.t_emit_ns - label.t_ns <= lag_ns + step_ns
+
+
+@given(gaze_paths(), st.integers(0, 99))
+def test_a_final_label_stays_when_the_stream_is_cut(gaze: list[GazeSample], percent: int) -> None:
+    cut = len(gaze) * percent // 100
+    whole, part = EyeEvents(HFOV_DEG, ASPECT, labels=True), EyeEvents(HFOV_DEG, ASPECT, labels=True)
+    whole.feed(gaze)
+    part.feed(gaze[:cut])
+    kinds = {(label.t_ns, label.stage): label for label in whole.labels()}
+    assert all(kinds[label.t_ns, label.stage] == label for label in part.labels())
+
+
+@given(st.integers(0, 999), st.sampled_from([60.0, 120.0, 200.0, 500.0]))
+@settings(max_examples=30)
+def test_losing_one_sample_in_twenty_loses_no_look(seed: int, hz: float) -> None:
+    parts: list[Part] = []
+    for k in range(6):
+        parts += [Part("jump", 40, 12.0 * (k % 2), 3.0 * k), Part("to", 360, 12.0 * (k % 2), 3.0 * k)]
+    gaze = samples(parts, hz=hz)
+    rng = np.random.default_rng(seed)
+    kept = [sample for sample in gaze if rng.random() > 0.05]
+    assert len([e for e in track(kept) if e.stage == "final" and e.kind in HELD]) == 6
 
 
 @given(gaze_paths())

@@ -59,7 +59,7 @@ def test_a_jump_is_a_saccade_between_two_fixations() -> None:
     before, saccade, after = finals(detect(two_looks()), "fixation", "saccade")
     assert [e.kind for e in (before, saccade, after)] == ["fixation", "saccade", "fixation"]
     assert abs(before.t_end_ns - 500 * MS) <= 15 * MS
-    assert abs(after.t_start_ns - 540 * MS) <= 15 * MS
+    assert abs(after.t_start_ns - 540 * MS) <= 20 * MS
     assert (saccade.t_start_ns, saccade.t_end_ns) == (before.t_end_ns, after.t_start_ns)
     assert 2 * saccade.dispersion_deg == pytest.approx(10.0, abs=1.0)
 
@@ -74,7 +74,7 @@ def test_every_end_is_told_in_time() -> None:
 def test_two_looks_are_two_fixations_at_any_rate(hz: float) -> None:
     first, second = finals(detect(two_looks(hz=hz)), "fixation")
     assert first.t_end_ns <= 500 * MS + 1.1e9 / hz and second.t_start_ns >= 500 * MS
-    assert second.t_start_ns <= 540 * MS + 15 * MS + 1.1e9 / hz
+    assert second.t_start_ns <= 540 * MS + 20 * MS + 1.1e9 / hz
 
 
 @pytest.mark.parametrize("noise_deg", [0.01, 0.1, 0.3])
@@ -153,6 +153,50 @@ def test_glasses_taken_off_see_nothing() -> None:
     assert [e.kind for e in detector.feed(gaze) if e.stage == "final"] == ["fixation"]
 
 
+def test_a_tracker_that_repeats_itself_has_stopped_looking() -> None:
+    stuck = [GazeSample(k * 5 * MS, 0.3, 0.6) for k in range(2000)]
+    detector = FixationDetector(HFOV_DEG, ASPECT)
+    events = detector.feed(stuck)
+    assert [e.kind for e in events if e.stage == "final"] == ["fixation"]
+    assert finals(events)[0].t_end_ns == 4995 * MS
+    assert events[-1].kind == "lost"
+    assert detector.dropped["frozen"] == 1000
+
+
+def test_a_pointer_that_rests_is_not_stuck() -> None:
+    resting = [GazeSample(k * 5 * MS, 0.3, 0.6, source="pointer") for k in range(2000)]
+    assert finals(detect(resting), "fixation")[0].duration_ns == 9995 * MS
+
+
+def test_nothing_but_loss_is_a_loss() -> None:
+    events = detect([GazeSample(k * 5 * MS, None, None) for k in range(400)])
+    assert {e.kind for e in events} == {"blink", "lost"}
+    assert len({e.id for e in events}) == 1
+
+
+def test_one_sample_is_nothing_yet() -> None:
+    detector = FixationDetector(HFOV_DEG, ASPECT)
+    assert detector.feed([GazeSample(0, 0.5, 0.5)]) == []
+    assert [e.kind for e in detector.advance(1000 * MS)] == ["blink", "lost"]
+
+
+def test_ten_minutes_of_loss_are_one_loss() -> None:
+    gaze = samples([Part("to", 500), Part("closed", 600_000), Part("to", 500)], hz=100.0)
+    assert [e.kind for e in finals(detect(gaze))] == ["fixation", "lost", "fixation"]
+
+
+def test_a_saccade_does_not_end_while_the_tracker_flickers() -> None:
+    """A feature the tracker hops to and from, faster than an eye can, is noise and no string of saccades."""
+    gaze = samples([Part("to", 3000)], hz=300.0, noise_deg=0.05)
+    hopping = [
+        GazeSample(s.t_ns, s.x_norm + 0.008, s.y_norm) if s.x_norm is not None and s.t_ns > 1000 * MS and k % 5 in (0, 3) else s
+        for k, s in enumerate(gaze)
+    ]
+    held = finals(detect(hopping), "fixation", "pursuit")
+    assert len(held) <= 2
+    assert sum(e.duration_ns for e in held) > 2800 * MS
+
+
 def test_samples_that_go_back_or_repeat_are_left_out_and_counted() -> None:
     gaze = two_looks()
     clean = FixationDetector(HFOV_DEG, ASPECT)
@@ -173,8 +217,9 @@ def test_a_tracker_that_falls_silent_ends_the_fixation() -> None:
     detector = FixationDetector(HFOV_DEG, ASPECT)
     detector.feed(samples([Part("to", 1000)]))
     events = detector.advance(2000 * MS)
-    assert [(e.kind, e.stage) for e in events] == [("fixation", "final"), ("lost", "provisional")]
-    assert events[0].t_emit_ns == 2000 * MS
+    assert [(e.kind, e.stage) for e in events] == [("fixation", "final"), ("blink", "provisional"), ("lost", "provisional")]
+    # that gaze was gone could be known one step and 50 ms after the last sample, at 995 ms
+    assert events[0].t_emit_ns == 1050 * MS
 
 
 def test_samples_that_are_merely_late_change_nothing() -> None:
