@@ -26,7 +26,7 @@ from edge_runtime.models.hub import cache_folder
 from edge_runtime.settings import default_path
 
 _MODULES = {"opencv-python-headless": "cv2", "pyzmq": "zmq", "onnxruntime-gpu": "onnxruntime", "llama-cpp-python": "llama_cpp"}
-_EXTRAS = ("cpu", "simulator", "plots", "aria", "cuda", "tensorrt", "llm", "export")
+_EXTRAS = ("cpu", "simulator", "cuda", "tensorrt", "llm", "export")
 _GIB = 2**30
 _LOW_DISK_BYTES = _GIB
 

@@ -12,6 +12,7 @@ from gaze.dwell import DwellRules, DwellTracker
 from gaze.geometry import angle_deg, deg_to_norm, norm_to_deg, norm_to_ray, perifovea_box_norm, perifovea_px, ray_angle_deg, ray_to_norm
 from gaze.gyroscope import Gyroscope
 from gaze.head import HeadCompensator, HeadRotation, WorldGaze, rotation_of_points
+from gaze.labels import EyeLabel
 from gaze.regions import draw_prompt, foveal_crop, outside_view
 from gaze.scanpath import Scanpath
 from gaze.track import EyeEvents
@@ -30,6 +31,7 @@ __all__ = [
     "EyeEvent",
     "EyeEvents",
     "EyeKind",
+    "EyeLabel",
     "FixationDetector",
     "GazeSample",
     "GazeSource",

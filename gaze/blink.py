@@ -60,7 +60,10 @@ class Lids:
             Since when: the middle of the window that shows it first. ``None`` while the eye is open.
         """
         rules, recent = self._rules, self._recent
-        if confidence > 0.0:
+        if confidence == self._usual:
+            self._seen += 1
+            self._last_ns = t_ns
+        elif confidence > 0.0:
             self._learn(t_ns, confidence)
         low = confidence < self.least
         recent.append((t_ns, low))
@@ -74,9 +77,6 @@ class Lids:
 
     def _learn(self, t_ns: int, confidence: float) -> None:
         self._seen += 1
-        if confidence == self._usual:
-            self._last_ns = t_ns
-            return
         rate = max(1.0 / self._seen, min((t_ns - self._last_ns) * 1e-9, 0.1) / self._rules.usual_s)
         self._last_ns = t_ns
         self._usual += min(rate, abs(confidence - self._usual)) * (1.0 if confidence > self._usual else -1.0)

@@ -59,7 +59,7 @@ class Rules:
     glimpse_ns: int = 80 * MS
     blink_ns: int = 400 * MS
     silence_ns: int = 500 * MS
-    frozen_ns: int = 5000 * MS
+    frozen_ns: int = 30_000 * MS
     lids: LidRules = field(default_factory=LidRules)
     pursuit_dps: float = 3.0
     pursuit_deg: float = 1.0
@@ -174,11 +174,11 @@ class FixationDetector:
         self._pass(t_ns)
         self._clock_ns = t_ns
         points = self._intake.take(sample, rotation)
-        if self._intake.frozen:
-            self.dropped["frozen"] = self._intake.frozen
         if rotation is not None and self._heard_ns > _LONG_AGO_NS:
             self._velocity.turn(math.hypot(*rotation) / ((t_ns - self._heard_ns) * 1e-9))
         if not points:
+            if self._intake.frozen:
+                self.dropped["frozen"] = self._intake.frozen
             self._blind(t_ns, sample.source)
             return
         if self._book is not None:
@@ -226,7 +226,8 @@ class FixationDetector:
             self._leave()
         if self._point is None or self._intake.shut_ns is not None or t_ns - self._point.t_ns >= self._rules.gap_ns:
             self._check_gap(t_ns)
-        self._settle_late(t_ns)
+        if self._book is not None:
+            self._settle_late(t_ns)
 
     def _settle_late(self, t_ns: int) -> None:
         if self._book is not None:
@@ -288,16 +289,17 @@ class FixationDetector:
     def _take_step(self, step: Step) -> None:
         a = self._waiting.popleft()
         b = self._waiting[0]
-        if step.due_ns > self._clock_ns:
-            self._clock_ns = step.due_ns
+        moving, before, after, due_ns = step
+        if due_ns > self._clock_ns:
+            self._clock_ns = due_ns
         rules, hold, book = self._rules, self._hold, self._book
-        if step.moving:
+        if moving:
             if hold is None:
                 if book is not None and self._gap is None:
                     book.settle(b.t_ns, "saccade", self._clock_ns)
                 return
             if self._left is None:
-                self._left, self._left_at, self._steps_away = a, step.before, 0
+                self._left, self._left_at, self._steps_away = a, before, 0
             self._steps_away += 1
             unsure_ns = 0 if hold.id else b.t_ns - hold.first.t_ns + self._velocity.ahead_ns
             if b.t_ns - self._left.t_ns > rules.join_ns or unsure_ns > rules.settled_ns:
@@ -305,7 +307,7 @@ class FixationDetector:
             return
         if hold is not None and self._left is not None:
             reach_deg = min(rules.join_per_dps * self._velocity.noise_dps, rules.join_cap_deg)
-            if DEG * math.dist(self._left_at, step.after) > reach_deg:
+            if DEG * math.dist(self._left_at, after) > reach_deg:
                 self._leave()
                 hold = None
             self._left = None
@@ -315,14 +317,14 @@ class FixationDetector:
                 book.settle(a.t_ns, "saccade", self._clock_ns)
         hold.add(b)
         if not hold.id:
-            if hold.age_ns < rules.fixation_ns or self._gap is not None:
+            if b.t_ns - hold.first.t_ns < rules.fixation_ns or self._gap is not None:
                 return
             hold.settle_start()
             self._emit_saccade(hold.first)
             hold.id = next(self._ids)
             if book is not None:
                 book.settle(hold.first.t_ns, "saccade", self._clock_ns)
-        if hold.age_ns >= hold.next_report_ns:
+        if b.t_ns - hold.first.t_ns >= hold.next_report_ns:
             hold.next_report_ns = (hold.age_ns // rules.report_ns + 1) * rules.report_ns
             self._emit_hold(hold, "provisional")
         if book is not None:

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import math
 from collections import deque
-from statistics import median
 from typing import NamedTuple
+
+import numpy as np
+import numpy.typing as npt
 
 from gaze.roughness import DEG, MS, Ray
 from gaze.types import EyeKind, GazeSource
@@ -108,26 +110,22 @@ class Hold:
         farther than the points stray from it.
         """
         points = self._points
-        x = median(p.x_norm for p in points)
-        y = median(p.y_norm for p in points)
         n = len(points)
-        mean = [sum(p.ray[k] for p in points) / n for k in range(3)]
-        times = [(p.t_ns - self.first.t_ns) * 1e-9 for p in points]
-        t_mean = sum(times) / n
-        spread_s2 = sum((t - t_mean) ** 2 for t in times)
+        x, y = _median([p.x_norm for p in points]), _median([p.y_norm for p in points])
         middle = min(points, key=lambda p: (p.x_norm - x) ** 2 + (p.y_norm - y) ** 2).ray
-        dispersion = DEG * math.sqrt(sum(math.dist(p.ray, middle) ** 2 for p in points) / n)
+        rays = np.array([p.ray for p in points])
+        dispersion = DEG * math.sqrt(_squares(rays - middle) / n)
         if n < 3:
             return Summary("fixation", x, y, dispersion)
-        slope = [sum((t - t_mean) * (p.ray[k] - mean[k]) for t, p in zip(times, points, strict=True)) / spread_s2 for k in range(3)]
-        speed_dps = DEG * math.hypot(*slope)
-        travel_deg = speed_dps * (times[-1] - times[0])
-        stray = sum(
-            math.dist(p.ray, [m + s * (t - t_mean) for m, s in zip(mean, slope, strict=True)]) ** 2
-            for t, p in zip(times, points, strict=True)
-        )
-        stray_deg = DEG * math.sqrt(stray / n)
-        following = speed_dps > pursuit_dps and travel_deg > max(pursuit_deg, 4.0 * stray_deg)
+        first_ns = self.first.t_ns
+        times = np.array([p.t_ns - first_ns for p in points]) * 1e-9
+        travel_s = float(times[-1] - times[0])
+        times -= times.sum() / n
+        rays -= rays.sum(axis=0) / n
+        slope = times @ rays / float(times @ times)
+        speed_dps = DEG * math.sqrt(float(slope @ slope))
+        stray_deg = DEG * math.sqrt(_squares(rays - times[:, None] * slope) / n)
+        following = speed_dps > pursuit_dps and speed_dps * travel_s > max(pursuit_deg, 4.0 * stray_deg)
         return Summary("pursuit" if following else "fixation", x, y, dispersion)
 
 
@@ -145,3 +143,14 @@ def _place(points: list[Point], least_deg: float) -> _Place | None:
     x, y, z = (sum(p.ray[k] for p in points) / n for k in range(3))
     spread_deg = DEG * math.sqrt(sum(math.dist(p.ray, (x, y, z)) ** 2 for p in points) / n)
     return _Place((x, y, z), min(max(least_deg, _AT_PLACE * spread_deg), _MOST_DEG))
+
+
+def _median(values: list[float]) -> float:
+    values.sort()
+    half = len(values) // 2
+    return values[half] if len(values) % 2 else (values[half - 1] + values[half]) / 2.0
+
+
+def _squares(values: npt.NDArray[np.float64]) -> float:
+    flat = values.ravel()
+    return float(flat @ flat)

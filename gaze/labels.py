@@ -1,7 +1,7 @@
 """What the eye did at every sample: said at once, and said again for good.
 
 Events are for programs that wait for things; labels are for those that want an answer for each sample. The first label of a sample
-comes 12 ms after it, or with the next sample where that is later; the last one within 100 ms (and a sampling step, below 30 Hz).
+comes 12 ms after it, or with the next sample where that is later; the last one within 100 ms and a sampling step.
 """
 
 from __future__ import annotations

@@ -51,9 +51,12 @@ class EyeEvents:
         Raises:
             ValueError: Not one rotation a sample, or one that is not finite.
         """
+        if rotations is not None and len(rotations) != len(samples):
+            raise ValueError(f"each sample needs its rotation or None, got {len(rotations)} for {len(samples)} samples")
         out: list[EyeEvent] = []
-        # reports of both levels come in order of their time, however the samples were cut
-        self._pass_on(self._detector.feed(samples, rotations), out)
+        # one by one: both levels draw their ids from one count, in the order in which things are found
+        for k, sample in enumerate(samples):
+            self._pass_on(self._detector.feed((sample,), None if rotations is None else (rotations[k],)), out)
         return out
 
     def advance(self, t_ns: int) -> list[EyeEvent]:

@@ -13,7 +13,7 @@ from __future__ import annotations
 from collections import deque
 from dataclasses import dataclass
 from math import dist, exp, sqrt
-from typing import NamedTuple
+from typing import TypeAlias
 
 from gaze.first_sight import FirstSight
 from gaze.roughness import DEG, MS, Ray, Roughness
@@ -75,20 +75,12 @@ class SpeedRules:
     head_ns: int = 300 * MS
 
 
-class Step(NamedTuple):
-    """The way from one sample to the next, judged.
+Step: TypeAlias = tuple[bool, Ray, Ray, int]
+"""The way from one sample to the next, judged.
 
-    Attributes:
-        moving: Whether the eye moves on it.
-        before: Mean direction of the short window that ends at the earlier sample.
-        after: Mean direction of the long window that begins at the later one.
-        due_ns: Stream time at which this could first be said.
-    """
-
-    moving: bool
-    before: Ray
-    after: Ray
-    due_ns: int
+Whether the eye moves on it; the mean direction of the short window that ends at the earlier sample; that of the long window that begins
+at the later one; and the stream time at which all this could first be said.
+"""
 
 
 class Velocity:
@@ -269,20 +261,19 @@ class Velocity:
         slow_dps = DEG * dist(((x1 - x0) / n, (y1 - y0) / n, (z1 - z0) / n), after) / ((s2 - s1) / m - (s1 - s0) / n)
 
         step_s = (t1_ns - t0_ns) * 1e-9
-        rough, short_dps, cap_dps = self._rough(step_s), self._short_dps, rules.on_cap_dps
+        rough, short_dps, floor_dps, cap_dps = self._rough(step_s), self._short_dps, rules.on_floor_dps, rules.on_cap_dps
         rough_dps = rough * (self._short_scale if t1_ns - t0_ns <= rules.short_ns else step_s**-1.5)
-        on_long_dps = _within(rules.on_factor * self._long_dps, rules.on_floor_dps, cap_dps)
+        # written out instead of calling min and max, which would be a tenth of the cost of a sample
+        on_long_dps = rules.on_factor * self._long_dps
+        on_long_dps = floor_dps if on_long_dps < floor_dps else cap_dps if on_long_dps > cap_dps else on_long_dps
         rough *= self._long_scale if t1_ns - t0_ns <= width_ns else step_s**-1.5
-        if rough > on_long_dps:
-            on_long_dps = rough
-        extra_dps = self._extra_dps
-        on_long_dps += extra_dps
+        on_long_dps = (rough if rough > on_long_dps else on_long_dps) + self._extra_dps
         if self._moving:
-            floor_dps = _within(rules.off_step_deg / step_s, rules.off_least_dps, rules.off_floor_dps)
-            off_dps = _within(rules.off_factor * short_dps, floor_dps, cap_dps)
-            self._moving = fast_dps > max(off_dps, rules.off_rough * rough_dps) + extra_dps or slow_dps > rules.off_long * on_long_dps
-        elif fast_dps > rules.on_floor_dps or slow_dps > on_long_dps:
-            on_dps = max(_within(rules.on_factor * short_dps, rules.on_floor_dps, cap_dps), rough_dps) + extra_dps
+            off_dps = max(rules.off_factor * short_dps, rules.off_least_dps, min(rules.off_floor_dps, rules.off_step_deg / step_s))
+            off_dps = max(min(off_dps, cap_dps), rules.off_rough * rough_dps) + self._extra_dps
+            self._moving = fast_dps > off_dps or slow_dps > rules.off_long * on_long_dps
+        elif fast_dps > floor_dps or slow_dps > on_long_dps:
+            on_dps = max(min(max(rules.on_factor * short_dps, floor_dps), cap_dps), rough_dps) + self._extra_dps
             if fast_dps > on_dps:
                 self._moving = True
             elif slow_dps > on_long_dps:
@@ -302,7 +293,7 @@ class Velocity:
         if self._long_dps < _LEAST_NOISE_DPS:
             self._long_dps = _LEAST_NOISE_DPS
         self._at = at + 1
-        return Step(self._moving, before, after, now_ns)
+        return self._moving, before, after, now_ns
 
     def _rough(self, step_s: float) -> float:
         """Speed that roughness alone would show, times the window to the power 1.5.
@@ -330,7 +321,3 @@ class Velocity:
         self._short_last -= done
         self._long_first -= done
         self._long_last -= done
-
-
-def _within(value: float, least: float, most: float) -> float:
-    return least if value < least else most if value > most else value

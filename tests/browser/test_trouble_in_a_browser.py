@@ -265,7 +265,7 @@ def test_without_models_the_page_says_what_is_lacking_and_how_to_get_it_and_pict
     simulators.append(simulator := start_page("simulator", "--no-open", "--port", "0", "--out", str(out), out=out))
     wearer = enter(context, simulator.url, camera)
     lack = notices(wearer.page, "There are no models")
-    expect(lack).to_contain_text("recognise and read nothing")
+    expect(lack).to_contain_text("recognise, read and remember nothing")
     expect(lack).to_contain_text("edge-runtime models prepare pocket")
     wearer.point(0.5, 0.5)
     expect(wearer.page.locator(".fact-frame")).to_have_text(re.compile(r"^newest frame \d+ ms ago$"))

@@ -204,3 +204,12 @@ def test_every_sample_is_used_or_counted(gaze: list[GazeSample], data: st.DataOb
     events = eyes.feed(stream)
     assert sum(eyes.dropped.values()) == len(stream) - len(forward)
     assert events == EyeEvents(HFOV_DEG, ASPECT).feed(forward)
+
+
+def test_dwells_and_movements_are_numbered_the_same_in_blocks() -> None:
+    parts = [Part("to", 2600), Part("jump", 40, 20.0), Part("to", 2600, 20.0), Part("jump", 40, 0.0), Part("to", 300)]
+    gaze = samples(parts)
+    whole, halves = EyeEvents(HFOV_DEG, ASPECT), EyeEvents(HFOV_DEG, ASPECT)
+    events = whole.feed(gaze)
+    assert "dwell" in {event.kind for event in events}
+    assert halves.feed(gaze[:700]) + halves.feed(gaze[700:]) == events

@@ -154,18 +154,18 @@ def test_glasses_taken_off_see_nothing() -> None:
 
 
 def test_a_tracker_that_repeats_itself_has_stopped_looking() -> None:
-    stuck = [GazeSample(k * 5 * MS, 0.3, 0.6) for k in range(2000)]
+    stuck = [GazeSample(k * 20 * MS, 0.3, 0.6) for k in range(2000)]
     detector = FixationDetector(HFOV_DEG, ASPECT)
     events = detector.feed(stuck)
     assert [e.kind for e in events if e.stage == "final"] == ["fixation"]
-    assert finals(events)[0].t_end_ns == 4995 * MS
+    assert finals(events)[0].t_end_ns == 29_980 * MS
     assert events[-1].kind == "lost"
-    assert detector.dropped["frozen"] == 1000
+    assert detector.dropped["frozen"] == 500
 
 
 def test_a_pointer_that_rests_is_not_stuck() -> None:
-    resting = [GazeSample(k * 5 * MS, 0.3, 0.6, source="pointer") for k in range(2000)]
-    assert finals(detect(resting), "fixation")[0].duration_ns == 9995 * MS
+    resting = [GazeSample(k * 20 * MS, 0.3, 0.6, source="pointer") for k in range(2000)]
+    assert finals(detect(resting), "fixation")[0].duration_ns == 39_980 * MS
 
 
 def test_nothing_but_loss_is_a_loss() -> None:
