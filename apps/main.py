@@ -15,7 +15,7 @@ from apps.verbs import add_settings
 from edge_runtime import __version__
 from edge_runtime.errors import EdgeError, UsageError
 
-VERBS = ("simulator", "replay", "gaze", "models", "doctor", "config", "version")
+VERBS = ("simulator", "replay", "memory", "gaze", "models", "doctor", "config", "version")
 """Each is a module of this package with ``add(verbs)``, which describes it, and ``run(args)``, which returns the exit code."""
 
 _DESCRIPTION = """\
@@ -30,6 +30,7 @@ examples:
   edge-runtime replay sample --out out         play the built-in sample and write a report
   edge-runtime replay walk.mp4 --gaze gaze.csv --watch "tell me when I see a bus"
   edge-runtime gaze events gaze.csv -o -       fixations, saccades and blinks of a recording
+  edge-runtime memory search mug               what the last simulator run saw of it, and when
   edge-runtime doctor                          what this machine has, and what is missing
   edge-runtime config show --origin            every setting, and where its value comes from
 

@@ -50,16 +50,33 @@ class DecisionLog:
     def forget(self, t_from_ns: int) -> int:
         """Remove every decision made at or after ``t_from_ns``; returns how many."""
         try:
-            lines = self._path.read_bytes().splitlines(keepends=True)
-            kept = [line for line in lines if _earlier(line, t_from_ns)]
             self._file.close()
-            fresh = self._path.with_suffix(".fresh")
-            fresh.write_bytes(b"".join(kept))
-            fresh.replace(self._path)
+            gone = _drop(self._path, t_from_ns)
             self._file = self._path.open("ab")
         except OSError as error:
             raise _refused(self._path, error) from error
-        return len(lines) - len(kept)
+        return gone
+
+
+def forget_decisions(path: Path, t_from_ns: int) -> int:
+    """Remove every decision made at or after ``t_from_ns`` from the log of a run that has ended; returns how many.
+
+    Raises:
+        DeviceError: The file cannot be written.
+    """
+    try:
+        return _drop(path, t_from_ns)
+    except OSError as error:
+        raise _refused(path, error) from error
+
+
+def _drop(path: Path, t_from_ns: int) -> int:
+    lines = path.read_bytes().splitlines(keepends=True)
+    kept = [line for line in lines if _earlier(line, t_from_ns)]
+    fresh = path.with_suffix(".fresh")
+    fresh.write_bytes(b"".join(kept))
+    fresh.replace(path)
+    return len(lines) - len(kept)
 
 
 def _earlier(line: bytes, t_from_ns: int) -> bool:

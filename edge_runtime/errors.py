@@ -3,10 +3,11 @@
 EdgeError                 exit code
   UsageError                2    the call is off: unknown key, verb or option value
     ConfigError
-  InputError                3    a video, gaze file, journal or annotation cannot be used
+  InputError                3    a video, gaze file, journal, log or annotation cannot be used
     VideoError
     GazeFileError
     JournalError
+    LogError
   ModelError                4    weights or an optional package are missing or wrong
     MissingExtra
     BundleError
@@ -63,6 +64,10 @@ class GazeFileError(InputError):
 
 class JournalError(InputError):
     """A journal is missing, of another major version, or does not replay as written."""
+
+
+class LogError(InputError):
+    """A log that is to be read is missing, damaged, of another program or of a newer version."""
 
 
 class ModelError(EdgeError):

@@ -8,7 +8,9 @@ from __future__ import annotations
 
 import contextlib
 import fcntl
+import os
 import sqlite3
+import time
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from types import TracebackType
@@ -17,7 +19,6 @@ from typing import IO
 from edge_runtime import store_rows
 from edge_runtime.errors import DeviceError, Locked, StoreError
 from edge_runtime.records import Dropped, Query, Receipt, Row, Scope, Sighting
-from edge_runtime.remember.words import fold, needles
 from edge_runtime.store_schema import COLUMNS, connect, from_row
 
 LOG_NAME = "log.db"
@@ -30,13 +31,14 @@ _PICTURES = 8
 _AT_ONCE = 32
 
 
-def open_store(folder: Path, *, log_bytes: int, resume: bool = False) -> Store:
+def open_store(folder: Path, *, log_bytes: int, resume: bool = False, begun_unix_ns: int | None = None) -> Store:
     """Open the log in a folder, which is made if need be.
 
     Args:
         folder: Where ``log.db`` and ``log.lock`` lie.
         log_bytes: Bound on the log's file and its write-ahead file, after every append.
         resume: Go on with the last session, after a restart from a snapshot; else a new one begins.
+        begun_unix_ns: When it begins, by the machine's clock; left out, that is now.
 
     Raises:
         Locked: Another process, or another part of this one, holds the log.
@@ -52,7 +54,9 @@ def open_store(folder: Path, *, log_bytes: int, resume: bool = False) -> Store:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError as error:
             raise _locked(folder) from error
-        return Store(folder / LOG_NAME, lock, log_bytes, resume=resume)
+        _sign(lock, folder)
+        begun_unix_ns = time.time_ns() if begun_unix_ns is None else begun_unix_ns
+        return Store(folder / LOG_NAME, lock, log_bytes, resume=resume, begun_unix_ns=begun_unix_ns)
     except BaseException:
         lock.close()
         raise
@@ -66,12 +70,13 @@ class Store:
         lock: The lock that is held; closed with the store.
         log_bytes: The bound.
         resume: Go on with the last session.
+        begun_unix_ns: When a new session begins, by the machine's clock.
 
     Attributes:
         session: The number of the session at hand.
     """
 
-    def __init__(self, file: Path, lock: IO[bytes], log_bytes: int, *, resume: bool) -> None:
+    def __init__(self, file: Path, lock: IO[bytes], log_bytes: int, *, resume: bool, begun_unix_ns: int) -> None:
         self._file = file
         self._lock = lock
         self._log_bytes = log_bytes
@@ -85,7 +90,7 @@ class Store:
             with _telling(file), self._transaction():
                 last = int(self._db.execute("SELECT max(id) FROM sessions").fetchone()[0] or 0)
                 self.session = last if resume and last else last + 1
-                self._db.execute("INSERT OR IGNORE INTO sessions VALUES (?)", (self.session,))
+                self._db.execute("INSERT OR IGNORE INTO sessions VALUES (?, ?)", (self.session, begun_unix_ns))
         except BaseException:
             self._db.close()
             raise
@@ -147,22 +152,16 @@ class Store:
         Raises:
             StoreError: The log cannot be read.
         """
-        words = needles(query.text)
-        if query.text and not words:
+        asked = store_rows.conditions(query)
+        if asked is None:
             return (), ()
-        clauses = ["session = ?", "t_end_ns >= ?", "t_start_ns <= ?"]
-        values: list[object] = [self.session, query.t_from_ns, query.t_to_ns]
-        for column, wanted in (("kind", tuple(query.kinds)), ("name_key", tuple(fold(name) for name in query.names))):
-            if wanted:
-                clauses.append(f"{column} IN ({', '.join('?' * len(wanted))})")
-                values.extend(wanted)
-        clauses.extend("instr(words, ?) > 0" for _ in words)
+        where, values = asked
         order = "t_end_ns DESC, id DESC" if query.newest_first else "t_start_ns, id"
         # Only column names and question marks are put together here; what was asked for travels as values.
-        sql = f"SELECT {COLUMNS} FROM sightings WHERE {' AND '.join(clauses)} ORDER BY {order} LIMIT ?"  # noqa: S608
+        sql = f"SELECT {COLUMNS} FROM sightings WHERE session = ? AND {where} ORDER BY {order} LIMIT ?"  # noqa: S608
         with _telling(self._file):
             self._settle()
-            rows = tuple(from_row(row) for row in self._db.execute(sql, (*values, *words, max(0, query.limit))))
+            rows = tuple(from_row(row) for row in self._db.execute(sql, (self.session, *values, max(0, query.limit))))
             places = dict(self._db.execute("SELECT id, name FROM places WHERE session = ?", (self.session,)).fetchall())
         return rows, tuple(places.get(row.place_id, "") for row in rows)
 
@@ -264,6 +263,16 @@ class Store:
             if self._db.in_transaction:
                 self._db.execute("ROLLBACK")
             raise
+
+
+def _sign(lock: IO[bytes], folder: Path) -> None:
+    """Leave the number of this process in the lock, for whoever finds it held."""
+    try:
+        lock.truncate(0)
+        lock.write(str(os.getpid()).encode())
+        lock.flush()
+    except OSError as error:
+        raise StoreError(f"the log in {folder} cannot be written: {error.strerror}", hint="free some space") from error
 
 
 def _locked(folder: Path) -> Locked:

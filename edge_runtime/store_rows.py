@@ -5,13 +5,31 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Iterable, Sequence
 
-from edge_runtime.records import Row, Scope, Sighting
+from edge_runtime.records import Query, Row, Scope, Sighting
 from edge_runtime.remember import scopes as rules
 from edge_runtime.remember.words import fold, needles
 from edge_runtime.store_schema import COLUMNS, INSERT, from_row, to_row
 
 Key = tuple[int, int]
 """Session and number of a sighting."""
+
+
+def conditions(query: Query) -> tuple[str, list[object]] | None:
+    """What a query asks for, as a WHERE clause on sightings and its values; ``None`` if nothing can match.
+
+    The same as :func:`edge_runtime.remember.recall.matching` means in memory.
+    """
+    words = needles(query.text)
+    if query.text and not words:
+        return None
+    clauses = ["t_end_ns >= ?", "t_start_ns <= ?"]
+    values: list[object] = [query.t_from_ns, query.t_to_ns]
+    for column, wanted in (("kind", tuple(query.kinds)), ("name_key", tuple(fold(name) for name in query.names))):
+        if wanted:
+            clauses.append(f"{column} IN ({', '.join('?' * len(wanted))})")
+            values.extend(wanted)
+    clauses.extend("instr(words, ?) > 0" for _ in words)
+    return " AND ".join(clauses), [*values, *words]
 
 
 def write(db: sqlite3.Connection, session: int, rows: Sequence[Row]) -> tuple[int, int]:
@@ -54,6 +72,9 @@ def erase(db: sqlite3.Connection, session: int, scope: Scope, sightings: Sequenc
     if scope.kind == "all":
         for sql in ("DELETE FROM cites", "DELETE FROM sightings", "DELETE FROM places", "DELETE FROM thumbs"):
             db.execute(sql)
+        # Of the sessions nothing stays but the number of the one at hand, so that the next gets another: not even a date.
+        db.execute("DELETE FROM sessions WHERE id != ?", (session,))
+        db.execute("UPDATE sessions SET begun_unix_ns = NULL")
         return before
     gone = _in_scope(db, session, scope)
     for number in sightings:

@@ -1,8 +1,9 @@
-"""The log's tables, how its file is opened, and how a sighting lies in it."""
+"""The log's tables, how its file is opened and brought up to date, and how a sighting lies in it."""
 
 from __future__ import annotations
 
 import sqlite3
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, cast
 
@@ -14,7 +15,9 @@ from edge_runtime.records import Evidence, Sighting, SightingKind, What
 from edge_runtime.remember.words import fold
 from edge_runtime.types import Box
 
-VERSION = 1
+VERSION = 2
+"""Of the tables, kept in the file as ``user_version``. An older file is migrated when it is opened to be written; a newer one is refused,
+because whatever this version wrote into it would be in the old form."""
 APPLICATION_ID = 0x65647274  # "edrt"
 _SMALL_LOG = 4 * 1024 * 1024
 _BUSY_S = 1.0
@@ -22,7 +25,7 @@ _BUSY_S = 1.0
 # ``name_key`` and ``words`` are what names and words are compared with; the words are searched through their index, which is narrow.
 # A full-text index would keep deleted words in tables of its own.
 _TABLES = """
-CREATE TABLE sessions (id INTEGER PRIMARY KEY);
+CREATE TABLE sessions (id INTEGER PRIMARY KEY, begun_unix_ns INTEGER);
 CREATE TABLE sightings (
     session INTEGER NOT NULL, id INTEGER NOT NULL, kind TEXT NOT NULL, name TEXT NOT NULL, name_key TEXT NOT NULL, words TEXT,
     place_id INTEGER, x0 REAL NOT NULL, y0 REAL NOT NULL, x1 REAL NOT NULL, y1 REAL NOT NULL,
@@ -50,11 +53,18 @@ CREATE TRIGGER thumb_out AFTER DELETE ON thumbs BEGIN UPDATE totals SET thumb_by
 COLUMNS = "id, kind, name, place_id, x0, y0, x1, y1, t_start_ns, t_end_ns, confidence, looks, gazed, gaze_ns, evidence, vector"
 INSERT = "INSERT OR REPLACE INTO sightings VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
 
+MIGRATIONS: Mapping[int, Sequence[str]] = {
+    # When a session began, by the machine's clock: the one date in the log, without which no answer could say how old it is. Of
+    # the sessions of an old file it is not known.
+    1: ("ALTER TABLE sessions ADD COLUMN begun_unix_ns INTEGER",),
+}
+"""What leads from each version to the next."""
+
 _evidence = codec.decoder(tuple[Evidence, ...])
 
 
 def connect(file: Path, log_bytes: int) -> sqlite3.Connection:
-    """Open the log's file, and make its tables if it is new.
+    """Open the log's file to write it: make its tables if it is new, bring them up to date if they are old.
 
     Raises:
         StoreError: The file is of another program or a newer version.
@@ -64,25 +74,66 @@ def connect(file: Path, log_bytes: int) -> sqlite3.Connection:
     try:
         # One process holds the log anyway (there is a lock): exclusive mode needs no shared-memory file beside it.
         db.execute("PRAGMA locking_mode=EXCLUSIVE")
-        owner, version = (db.execute(f"PRAGMA {name}").fetchone()[0] for name in ("application_id", "user_version"))
-        tables = db.execute("SELECT count(*) FROM sqlite_master").fetchone()[0]
-        if tables and owner != APPLICATION_ID:
-            raise StoreError(f"{file} was written by another program", hint="give the log a folder of its own")
-        if version > VERSION:
-            raise StoreError(f"{file} was written by a newer version (log format {version})", hint="update, or use another folder")
-        if not tables:
+        version = version_of(db, file)
+        if version is None:
             # A small log is made of small pages, or its empty tables would fill it.
             db.execute("PRAGMA page_size=1024" if log_bytes < _SMALL_LOG else "PRAGMA page_size=4096")
             db.execute("PRAGMA auto_vacuum=INCREMENTAL")
         db.execute("PRAGMA journal_mode=WAL")
         db.execute("PRAGMA synchronous=NORMAL")
         db.execute("PRAGMA secure_delete=ON")
-        if not tables:
+        if version is None:
             db.executescript(f"BEGIN; {_TABLES} PRAGMA application_id={APPLICATION_ID}; PRAGMA user_version={VERSION}; COMMIT;")
+        elif version < VERSION:
+            migrate(db, version)
     except BaseException:
         db.close()
         raise
     return db
+
+
+def version_of(db: sqlite3.Connection, file: Path) -> int | None:
+    """The version of a log's tables; ``None`` if it has none yet.
+
+    Raises:
+        StoreError: The file is of another program or a newer version, or of no version that there ever was.
+        sqlite3.Error: It cannot be read.
+    """
+    owner, version = (int(db.execute(f"PRAGMA {name}").fetchone()[0]) for name in ("application_id", "user_version"))
+    if not db.execute("SELECT count(*) FROM sqlite_master").fetchone()[0]:
+        return None
+    if owner != APPLICATION_ID:
+        raise StoreError(f"{file} was written by another program", hint="give the log a folder of its own")
+    if version > VERSION:
+        hint = f"update edge-runtime, which here knows formats up to {VERSION}, or use another folder"
+        raise StoreError(f"{file} was written by a newer version (log format {version})", hint=hint)
+    if version < 1:
+        raise StoreError(f"{file} is damaged: no log has format {version}", hint="move it away; a new log is begun in its place")
+    return version
+
+
+def migrate(db: sqlite3.Connection, version: int, steps: Mapping[int, Sequence[str]] = MIGRATIONS) -> None:
+    """Bring the tables from an older version up to date, in one transaction: if any of it fails, the file is as it was.
+
+    Args:
+        db: The log, opened to be written, outside a transaction.
+        version: What it is now.
+        steps: For each version, the statements that lead to the next.
+
+    Raises:
+        sqlite3.Error: It cannot be done; the log is still of the old version.
+    """
+    db.execute("BEGIN IMMEDIATE")
+    try:
+        for old in range(version, VERSION):
+            for statement in steps[old]:
+                db.execute(statement)
+        db.execute(f"PRAGMA user_version={VERSION}")
+        db.execute("COMMIT")
+    except BaseException:
+        if db.in_transaction:
+            db.execute("ROLLBACK")
+        raise
 
 
 def to_row(session: int, sighting: Sighting) -> tuple[object, ...]:

@@ -40,6 +40,7 @@ class JournalReader:
     Attributes:
         heads: Head of every segment that has one; where the head itself is damaged, the whole segment is a hole.
         holes: What is torn or damaged, oldest first.
+        t_last_ns: The latest moment it tells of: its last step, or the end of its last gap; ``None`` if there is neither.
 
     Raises:
         JournalError: There is no journal, it is of another major version, or nothing of it can be read.
@@ -55,6 +56,8 @@ class JournalReader:
         self.heads = [survey.head for survey in surveys if survey.head is not None]
         self._paths = [survey.path for survey in surveys if survey.head is not None]
         self.holes = tuple(_holes(surveys))
+        ends = [survey.t_last_ns for survey in surveys if survey.t_last_ns is not None]
+        self.t_last_ns = max([*ends, *(head.gap.t_to_ns for head in self.heads if head.gap is not None)], default=None)
         if not self.heads:
             raise JournalError(f"the journal in {folder} is damaged throughout", hint="nothing of it can be read; record another one")
 

@@ -14,6 +14,7 @@ from edge_runtime import codec
 from edge_runtime.config import JournalConfig
 from edge_runtime.errors import DeviceError
 from edge_runtime.journal.format import MAGIC, Gap, Head, Loss, Step, bodies, decode, framed, without_blobs
+from edge_runtime.journal.segment import Segment, find_segments
 from edge_runtime.protocol import Command, Event, Looked
 from edge_runtime.records import Scope
 
@@ -25,6 +26,7 @@ class Journal:
         folder: Created if absent; segments of an earlier run in it are an error.
         head: First head; ``segment`` and ``snapshot`` of later ones follow from it.
         snapshot: Gives the core's snapshot whenever a new segment starts.
+        again: Take up the journal of a run that has ended, to :meth:`forget` in it; steps can be written after that.
 
     Attributes:
         nbytes: Bytes on disk, tokens included; never more than ``journal_bytes`` after a step.
@@ -35,12 +37,12 @@ class Journal:
         DeviceError: The folder cannot be written.
     """
 
-    def __init__(self, folder: Path, head: Head, snapshot: Callable[[], bytes]) -> None:
+    def __init__(self, folder: Path, head: Head, snapshot: Callable[[], bytes], *, again: bool = False) -> None:
         self._folder = folder
         self._head = head
         self._snapshot = snapshot
         self._config: JournalConfig = head.config.journal
-        self._segments: list[_Segment] = []
+        self._segments: list[Segment] = []
         self._next_number = 0
         self.dropped_steps = 0
         self.stopped = False
@@ -48,6 +50,10 @@ class Journal:
         self._file: IO[bytes] | None = None
         self._tokens: IO[bytes] | None = None
         with _disk(folder):
+            if again:
+                self._segments = find_segments(folder)
+                self._next_number = max((segment.number for segment in self._segments), default=-1) + 1
+                return
             folder.mkdir(parents=True, exist_ok=True)
             if any(folder.glob("*.segment")):
                 raise DeviceError(f"{folder} already holds a journal", hint="choose another --out folder or remove it")
@@ -131,7 +137,7 @@ class Journal:
         self._next_number += 1
         self._head = msgspec.structs.replace(self._head, segment=number, snapshot=self._snapshot(), gap=gap, commands=commands)
         head = codec.encode(self._head)
-        segment = _Segment(self._folder, number)
+        segment = Segment(self._folder, number)
         self._segments.append(segment)
         self._file = segment.path.open("wb")
         self._file.write(MAGIC)
@@ -192,41 +198,6 @@ class Journal:
                     if isinstance(record, Step):
                         return record.event.t_ns
         return otherwise_ns
-
-
-class _Segment:
-    def __init__(self, folder: Path, number: int) -> None:
-        self.number = number
-        self.path = folder / f"{number:06d}.segment"
-        self.tokens_path = folder / f"{number:06d}.tokens"
-        self.nbytes = 0
-        self.head_nbytes = 0
-        self.steps = 0
-        self.t_first_ns: int | None = None
-
-    def unlink(self) -> None:
-        self.path.unlink(missing_ok=True)
-        self.tokens_path.unlink(missing_ok=True)
-
-    def cut(self, t_from_ns: int) -> None:
-        """Keep only what came before ``t_from_ns``; the tokens, being in order, are cut with it."""
-        kept, tokens, self.steps = bytearray(MAGIC), 0, 0
-        for body in bodies(self.path, Loss()):
-            record = decode(body)
-            if isinstance(record, Step):
-                if record.event.t_ns >= t_from_ns:
-                    break
-                self.steps += 1
-                if isinstance(record.event, Looked):
-                    tokens += sum(region.tokens.nbytes for region in record.event.regions if region.tokens is not None)
-            kept += framed(body)
-        fresh = self.path.with_suffix(".fresh")
-        fresh.write_bytes(kept)
-        fresh.replace(self.path)
-        if self.tokens_path.exists():
-            with self.tokens_path.open("r+b") as file:
-                file.truncate(min(tokens, self.tokens_path.stat().st_size))
-        self.nbytes = len(kept) + (self.tokens_path.stat().st_size if self.tokens_path.exists() else 0)
 
 
 def _write(file: IO[bytes] | None, body: bytes) -> int:
