@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import itertools
 import math
+from abc import ABC, abstractmethod
 from collections import deque
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -75,7 +76,7 @@ class _Point(NamedTuple):
     sample: GazeSample
 
 
-class _Stream:
+class _Stream(ABC):
     """What both detectors share: valid samples in order of time, losses, and the making of events."""
 
     def __init__(self, hfov_deg: float, aspect: float, bridge_ns: int) -> None:
@@ -137,11 +138,13 @@ class _Stream:
             self._ended = self._point = None
             self._lost = last
 
+    @abstractmethod
     def _take(self, point: _Point) -> None:
-        raise NotImplementedError
+        """Take the next point in."""
 
+    @abstractmethod
     def _end_run(self) -> None:
-        raise NotImplementedError
+        """What is under way is over."""
 
     def _fixation(self, points: Sequence[_Point]) -> None:
         """A fixation, and the saccade that led to it from the one before."""
