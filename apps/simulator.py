@@ -85,7 +85,7 @@ def run(args: argparse.Namespace) -> int:
     source, camera = _camera(args, config)
     with contextlib.ExitStack() as stack:
         looker, lack = _looker(stack, config)
-        worn = stack.enter_context(wear(source, camera, args.out, config, looker, hfov_deg=args.hfov_deg))
+        worn = stack.enter_context(wear(source, camera, args.out, config, looker, page_hfov_deg=args.hfov_deg or HFOV_DEG))
         if lack:
             worn.display.notice(lack, trouble=True)
             print(lack)
@@ -127,9 +127,17 @@ def wear(
     config: Config,
     looker: Looker,
     *,
-    hfov_deg: float | None = None,
+    page_hfov_deg: float = HFOV_DEG,
 ) -> Iterator[Worn]:
     """Start a live run whose pictures come from ``camera``, or from the page; its files stay open until the block ends.
+
+    Args:
+        source: What the page is told about it.
+        camera: ``None`` where the page brings its own.
+        out: The run's folder; an earlier run of ours in it is replaced.
+        config: All settings; the field of view is the camera's.
+        looker: Carries out looks.
+        page_hfov_deg: Horizontal field of view of the page's webcam; any other camera knows its own.
 
     Raises:
         UsageError: ``out`` is somebody else's folder.
@@ -137,7 +145,7 @@ def wear(
     """
     prepare_out(out)
     width_px, height_px = (PAGE_WIDTH_PX, PAGE_HEIGHT_PX) if camera is None else (camera.width_px, camera.height_px)
-    hfov_deg = hfov_deg or (HFOV_DEG if camera is None else camera.hfov_deg)
+    hfov_deg = page_hfov_deg if camera is None else camera.hfov_deg
     note = _BROWSER_NOTE.format(hfov_deg=hfov_deg) if camera is None else camera.note
     own_gaze = isinstance(camera, Recording) and camera.has_gaze
     config = msgspec.structs.replace(config, attend=msgspec.structs.replace(config.attend, hfov_deg=hfov_deg))
@@ -220,6 +228,8 @@ def _camera(args: argparse.Namespace, config: Config) -> tuple[Source, Recording
         device = int(args.device) if args.device.isdecimal() else args.device
         return "server", open_webcam(device, offered_hz=config.capture.offered_hz, hfov_deg=args.hfov_deg or HFOV_DEG)
     if args.camera == "gallery":
+        if args.hfov_deg is not None:
+            raise UsageError("the gallery brings its own camera", hint="give --hfov-deg with a webcam or a video of yours")
         gallery.prepare(print)
         return "gallery", gallery.sample()
     if not Path(args.camera).exists():

@@ -187,7 +187,7 @@ class PocketLooker:
 
 
 class ThumbLooker:
-    """Looks where no models are prepared: it keeps small pictures and can do nothing else, as its capabilities say.
+    """Looks where no models are prepared: small pictures come back and nothing else, as its capabilities say.
 
     Attributes:
         cpu_ns: Processor time in models; none.

@@ -29,6 +29,7 @@ WRONG: tuple[tuple[tuple[str, ...], int, str], ...] = (
     (("--port", "70000"), 2, "70000 is no port"),
     (("--port", "-1"), 2, "-1 is no port"),
     (("--camera", "server", "--hfov-deg", "200"), 2, "200 is no field of view"),
+    (("--camera", "gallery", "--hfov-deg", "60"), 2, "the gallery brings its own camera"),
     (("--set", "capture.offered_hz=never"), 2, "capture.offered_hz"),
 )
 
