@@ -15,7 +15,7 @@ from apps.display.talking import Talking
 from apps.display.thumbs import THUMB_BYTES, Thumbs
 from devices.page.board import BOUNDS, Board
 from devices.page.items import ConceptView, SightingView, WatchView
-from devices.page.views import LessonView, Store, VoiceView
+from devices.page.views import LessonView, Roll, Store, VoiceView
 from edge_runtime.config import S
 from edge_runtime.core import Core
 from edge_runtime.facts import Remembered
@@ -163,28 +163,23 @@ class Display:
         until_ns = around.muted_until_ns if around.muted_until_ns is not None and t_ns < around.muted_until_ns else None
         quiet = around.quiet or config.speak.quiet
         self._board.show("voice", VoiceView(until_ns, *self._quiet_hours, quiet_now=quiet, stopped_ns=self._talking.stopped_ns))
-        self._show_watches(tuple(map(showing.watch, state.watches)))
+        watches = tuple(map(showing.watch, state.watches))
+        if watches != self._watches:
+            self._watches = watches
+            self._hold("watches", watches)
         known = [concept for concept in core.memory.concepts.values() if concept.views]
         self._portraits = {concept.name: self._portraits[concept.name] for concept in known if concept.name in self._portraits}
-        self._show_concepts(tuple(showing.concept(concept, self._portraits.get(concept.name)) for concept in known))
+        concepts = tuple(showing.concept(concept, self._portraits.get(concept.name)) for concept in known)
+        if concepts != self._concepts:
+            self._concepts = concepts
+            self._hold("concepts", concepts)
 
-    def _show_watches(self, watches: tuple[WatchView, ...]) -> None:
-        if watches == self._watches:
-            return
-        self._watches = watches
-        keys = {watch.key for watch in watches}
-        self._board.keep("watches", lambda item: isinstance(item, WatchView) and item.key in keys)
-        for watch in watches:
-            self._board.put("watches", watch.key, watch)
-
-    def _show_concepts(self, concepts: tuple[ConceptView, ...]) -> None:
-        if concepts == self._concepts:
-            return
-        self._concepts = concepts
-        keys = {concept.key for concept in concepts}
-        self._board.keep("concepts", lambda item: isinstance(item, ConceptView) and item.key in keys)
-        for concept in concepts:
-            self._board.put("concepts", concept.key, concept)
+    def _hold(self, roll: Roll, items: tuple[WatchView, ...] | tuple[ConceptView, ...]) -> None:
+        """Have a roll hold these and no others."""
+        keys = {item.key for item in items}
+        self._board.keep(roll, lambda item: isinstance(item, WatchView | ConceptView) and item.key in keys)
+        for item in items:
+            self._board.put(roll, item.key, item)
 
     # ------------------------------------------------------------ forgetting
 
