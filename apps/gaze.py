@@ -5,15 +5,19 @@ from __future__ import annotations
 import argparse
 import sys
 from collections.abc import Iterable, Iterator
+from dataclasses import replace
 from pathlib import Path
 
 from apps.gaze_labels import EVENT_COLUMNS, Watched, event_rows, label_rows, seconds, watch
 from apps.verbs import Verbs
 from devices.gaze_table import ASPECT, HFOV_DEG, GazeTable, knows, read_table
 from devices.recordings import Recorded, open_gaze
-from edge_runtime.errors import DeviceError, GazeFileError, UsageError
+from edge_runtime.errors import DeviceError, GazeFileError, UsageError, VideoError
+from gaze.camera import Camera
 
 _FORMS = "t_s,x_norm,y_norm[,confidence,worn] or t_s,x_deg,y_deg,valid"
+_S = 1_000_000_000
+_EVERY_FRAME_HZ = 1000.0
 _EVENTS = """\
 Find fixations, saccades, pursuit, blinks and losses, sample by sample, as on the glasses.
 
@@ -67,7 +71,14 @@ def _add_source(parser: argparse.ArgumentParser, source: str, out: str, *, stead
         help=f"horizontal field of view of the scene camera (default: as the file says, else {HFOV_DEG:g})",
     )
     if steady:
+        head = parser.add_mutually_exclusive_group()
+        head.add_argument(
+            "--video", metavar="SCENE.mp4", help="judge movements in the world: measure how the head turns in the scene camera's video"
+        )
         parser.add_argument(
+            "--video-at", type=float, default=0.0, metavar="S", help="when the video begins, seconds of the recording (default 0)"
+        )
+        head.add_argument(
             "--steady", action="store_true", help="judge movements in the world: the CSV tells how the head turns or a still target moves"
         )
 
@@ -81,6 +92,8 @@ def run(args: argparse.Namespace) -> int:
         _write(_converted(recorded), args.out)
         return 0
     table = _table(args)
+    if args.video is not None:
+        table = _with_video(table, args)
     watched = watch(table)
     _say([*table.notes, *(f"{count} samples left out by the detector ({reason})" for reason, count in watched.dropped.items())])
     if args.action == "show":
@@ -116,6 +129,26 @@ def _table(args: argparse.Namespace) -> GazeTable:
     notes = (recorded.note,) if recorded.hfov_deg or args.hfov_deg else (recorded.note, f"camera assumed {HFOV_DEG:g} degrees wide")
     times = tuple(seconds(sample.t_ns) for sample in recorded.samples)
     return GazeTable(args.source, times, recorded.samples, recorded.dropped, hfov_deg, aspect, notes)
+
+
+def _with_video(table: GazeTable, args: argparse.Namespace) -> GazeTable:
+    """The same gaze with the head's turns, as the video beside it shows them."""
+    # OpenCV is slow to come, and most calls need none
+    from devices.head_flow import HeadFlow, spread
+    from devices.video import VideoFile
+
+    video = VideoFile(Path(args.video), offered_hz=_EVERY_FRAME_HZ)
+    flow = HeadFlow(Camera.pinhole(video.width_px, video.height_px, table.hfov_deg))
+    begin_ns = round(args.video_at * _S)
+    turns = [turn for frame in video.frames() if (turn := flow.feed(frame.image, begin_ns + frame.t_capture_ns)) is not None]
+    given = spread(turns, [sample.t_ns for sample in table.kept])
+    known = sum(turn is not None for turn in given)
+    if not known:
+        counts = ", ".join(f"{count} {reason}" for reason, count in flow.unknown.items() if count) or "it ends before the gaze begins"
+        raise VideoError(f"{args.video} tells of no gaze sample how the head turned ({counts})", hint="check --video-at, or leave it away")
+    unknown = [f"{count} frames tell nothing of the head ({reason})" for reason, count in flow.unknown.items() if count]
+    note = f"{known} of {len(given)} samples know how the head turned, by the last frames of {args.video} before them"
+    return replace(table, turns=given, notes=(*table.notes, note, *unknown))
 
 
 def _opened(args: argparse.Namespace) -> Recorded:

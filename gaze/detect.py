@@ -2,8 +2,13 @@
 
 Speed says when the eye moves (:mod:`gaze.velocity`); rules of duration and place say what that makes: a fixation split by a flicker is
 joined, one too short to see anything with is dropped, its edges are where gaze comes to its place and leaves it, what lies between two
-fixations is a saccade, a gap in the signal is a blink or a loss. All is decided within 100 ms of stream time, plus a sampling step below
-30 Hz. Whatever time alone decides is stamped with the moment it was decided, not with the sample that came next.
+fixations is a saccade, a gap in the signal is a blink or a loss. Whatever time alone decides is stamped with the moment it was decided,
+not with the sample that came next.
+
+What the eye does at a sample is known for good 100 ms later, at any rate: what is not clear by then is judged on what there is. An event
+may wait longer. Gaze that darts away and comes back without having rested anywhere saw nothing else; most often that is a blink which the
+tracker does not mark, and shows as the pupil going under the lid. So a fixation is not over before gaze rests elsewhere or has been away
+too long, while the labels in between tell the movement.
 """
 
 from __future__ import annotations
@@ -19,11 +24,12 @@ from gaze.head import HeadRotation
 from gaze.hold import Hold, Point
 from gaze.intake import Intake
 from gaze.labels import EyeLabel, LabelBook
+from gaze.reports import LONG_AGO_NS, Gap, Reports
 from gaze.roughness import DEG, MS, Ray
-from gaze.types import EyeEvent, EyeKind, GazeSample, GazeSource, Stage
+from gaze.types import EyeEvent, EyeKind, GazeSample, GazeSource
 from gaze.velocity import SpeedRules, Step, Velocity
 
-_LONG_AGO_NS = -(2**63)
+_NEVER_NS = 2**63
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +42,9 @@ class Rules:
         join_per_dps: ... whose ends lie within this many degrees per degree a second of noise ...
         join_cap_deg: ... and within this angle of each other.
         fixation_ns: Shortest fixation.
-        settled_ns: A fixation not sure after this long, less what the speed looks ahead, is none; keeps the delay bounded.
+        settled_ns: A fixation not sure after this long is none, and no label waits longer.
+        return_ns: Gaze that is back after at most this long, having rested nowhere else, has not left its fixation ...
+        return_share: ... if it is back to within this share of the way it went.
         report_ns: A fixation is reported as soon as it is sure, and again each time it has grown by this much.
         gap_ns: Shortest gap in the signal that counts; a shorter one is skipped over.
         glimpse_ns: A shorter look between two gaps is part of one gap.
@@ -54,6 +62,8 @@ class Rules:
     join_cap_deg: float = 0.7
     fixation_ns: int = 50 * MS
     settled_ns: int = 100 * MS
+    return_ns: int = 300 * MS
+    return_share: float = 0.5
     report_ns: int = 100 * MS
     gap_ns: int = 50 * MS
     glimpse_ns: int = 80 * MS
@@ -63,18 +73,6 @@ class Rules:
     lids: LidRules = field(default_factory=LidRules)
     pursuit_dps: float = 3.0
     pursuit_deg: float = 1.0
-
-
-@dataclass(slots=True)
-class _Gap:
-    """A stretch without gaze."""
-
-    id: int
-    start_ns: int
-    end_ns: int
-    source: GazeSource
-    kind: EyeKind = "blink"
-    open: bool = True
 
 
 class FixationDetector:
@@ -99,24 +97,25 @@ class FixationDetector:
     ) -> None:
         self._rules = rules or Rules()
         self._intake = Intake(hfov_deg, aspect, self._rules.lids, self._rules.frozen_ns)
-        self._ids = ids if ids is not None else itertools.count(1)
-        self._book = LabelBook() if labels else None
+        self._reports = Reports(ids if ids is not None else itertools.count(1), self._rules.pursuit_dps, self._rules.pursuit_deg)
+        self._book = LabelBook(self._rules.settled_ns) if labels else None
         self._velocity = Velocity(self._rules.speed, self._book.sight if self._book is not None else None)
         self.dropped: dict[str, int] = {"clock": 0, "duplicate": 0}
-        self._out: list[EyeEvent] = []
-        self._clock_ns = _LONG_AGO_NS  # stream time, never back
         self._last_ns: int | None = None  # latest sample of any kind
         self._point: Point | None = None  # latest valid sample of the run
         self._first_ns: int | None = None  # first sample without gaze since
-        self._heard_ns = _LONG_AGO_NS  # last sample of any kind before this one
+        self._heard_ns = LONG_AGO_NS  # last sample of any kind before this one
         self._waiting: deque[Point] = deque()  # samples not yet judged, and the one before
         self._hold: Hold | None = None  # the fixation under way, sure or not
         self._left: Point | None = None  # the hold flickers since then ...
         self._left_at: Ray = (0.0, 0.0, 0.0)  # ... and was there ...
         self._steps_away = 0  # ... so many steps ago
+        self._parted: Hold | None = None  # gaze left this fixation and may yet come back to it
+        self._from: Ray = (0.0, 0.0, 0.0)  # where the last departure from a fixation began ...
+        self._far_deg = 0.0  # ... and how far from there gaze has been since
         self._moved: Point | None = None  # where the last settled thing ended: movement starts here
         self._source: GazeSource = "tracker"
-        self._gap: _Gap | None = None  # a blink or loss, open or waiting to be sure
+        self._gap: Gap | None = None  # a blink or loss, open or waiting to be sure
 
     def feed(self, samples: Sequence[GazeSample], rotations: Sequence[HeadRotation | None] | None = None) -> list[EyeEvent]:
         """Take samples in order of time and return what they reveal, in order of ``t_emit_ns``.
@@ -132,13 +131,13 @@ class FixationDetector:
         if rotations is None:
             for sample in samples:
                 self._take(sample, None)
-            return self._emitted()
+            return self._reports.take()
         if len(rotations) != len(samples):
             raise ValueError(f"each sample needs its rotation or None, got {len(rotations)} for {len(samples)} samples")
         self._intake.compensate()
         for sample, rotation in zip(samples, rotations, strict=True):
             self._take(sample, rotation)
-        return self._emitted()
+        return self._reports.take()
 
     def advance(self, t_ns: int) -> list[EyeEvent]:
         """Stream time is ``t_ns``: end what a tracker that fell silent leaves open.
@@ -148,10 +147,10 @@ class FixationDetector:
         latest_ns = self._last_ns
         if latest_ns is not None and t_ns - latest_ns > self._rules.silence_ns:
             self._pass(t_ns)
-            self._clock_ns = max(self._clock_ns, t_ns)
+            self._tick(t_ns)
             if self._book is not None:
-                self._book.close(t_ns)
-        return self._emitted()
+                self._book.close(t_ns, self._velocity.step_ns)
+        return self._reports.take()
 
     def labels(self) -> list[EyeLabel]:
         """The labels since the last call: each sample once ``provisional`` and once ``final``, each stage in order of time.
@@ -172,9 +171,9 @@ class FixationDetector:
             self._heard_ns = self._last_ns
         self._last_ns = t_ns
         self._pass(t_ns)
-        self._clock_ns = t_ns
+        self._tick(t_ns)
         points = self._intake.take(sample, rotation)
-        if rotation is not None and self._heard_ns > _LONG_AGO_NS:
+        if rotation is not None and self._heard_ns > LONG_AGO_NS:
             self._velocity.turn(math.hypot(*rotation) / ((t_ns - self._heard_ns) * 1e-9))
         if not points:
             if self._intake.frozen:
@@ -196,8 +195,8 @@ class FixationDetector:
         if self._book is not None:
             self._book.add(t_ns, self._velocity.step_ns, gap.kind if gap is not None and gap.open else "blink")
         self._check_gap(t_ns)
-        if self._book is not None and self._gap is not None and self._gap.open:
-            self._book.settle(t_ns + 1, self._gap.kind, t_ns)
+        if self._gap is not None and self._gap.open:
+            self._settle(t_ns + 1, self._gap.kind)
 
     def _look(self, point: Point) -> None:
         """Gaze was at ``point``."""
@@ -213,30 +212,46 @@ class FixationDetector:
         for step in self._velocity.push(point.t_ns, point.ray):
             self._take_step(step)
 
-    def _pass(self, t_ns: int) -> None:
-        """Time passes up to ``t_ns``: do what falls due on the way."""
-        if self._velocity.due_ns < t_ns:
-            for step in self._velocity.wait(t_ns):
-                self._take_step(step)
+    # ------------------------------------------------------------ time
+
+    def _tick(self, t_ns: int) -> None:
+        """Stream time is now ``t_ns``, if it was not later already; labels that cannot wait any longer get the best guess."""
+        if t_ns > self._reports.clock_ns:
+            self._reports.clock_ns = t_ns
             if self._book is not None:
-                self._book.look(self._hold.kind if self._hold is not None else "fixation")
-        hold, late_ns = self._hold, self._rules.settled_ns + self._velocity.step_ns // 2
-        if hold is not None and not hold.id and t_ns > hold.first.t_ns + late_ns:
-            self._clock_ns = max(self._clock_ns, hold.first.t_ns + late_ns)
-            self._leave()
+                held = self._hold.kind if self._hold is not None and self._hold.id else "saccade"
+                self._book.settle_late(t_ns, held if self._gap is None else self._gap.kind, self._first_ns)
+
+    def _pass(self, t_ns: int) -> None:
+        """Time passes to just before ``t_ns``: do what falls due on the way, in order of time."""
         if self._point is None or self._intake.shut_ns is not None or t_ns - self._point.t_ns >= self._rules.gap_ns:
             self._check_gap(t_ns)
-        if self._book is not None:
-            self._settle_late(t_ns)
+        self._judge_until(t_ns)
 
-    def _settle_late(self, t_ns: int) -> None:
-        if self._book is not None:
-            late_ns = self._rules.settled_ns + self._velocity.step_ns // 2
-            self._book.settle_late(t_ns, late_ns, self._gap.kind if self._gap is not None else "saccade")
+    def _judge_until(self, t_ns: int) -> None:
+        """Judge what can be judged before ``t_ns`` without another sample: steps, and a hold that must be sure by then."""
+        velocity = self._velocity
+        while True:
+            hold = self._hold
+            sure_ns = _NEVER_NS if hold is None or hold.id else hold.first.t_ns + self._rules.settled_ns
+            if velocity.due_ns < t_ns and velocity.due_ns <= sure_ns:
+                for step in velocity.wait(min(t_ns, sure_ns + 1)):
+                    self._take_step(step)
+                if self._book is not None:
+                    self._book.look(self._hold.kind if self._hold is not None else "fixation")
+            elif hold is not None and sure_ns < t_ns:
+                # now or never: judge on what is known
+                while self._hold is hold and not hold.id and (hurried := velocity.hurry(sure_ns)) is not None:
+                    self._take_step(hurried)
+                self._tick(sure_ns)
+                if self._hold is hold and not hold.id:
+                    self._leave()
+            else:
+                return
 
     def _check_gap(self, now_ns: int) -> None:
         """Open a gap once gaze has been away for long enough; a blink that lasts becomes a loss."""
-        gap, rules, step_ns = self._gap, self._rules, self._velocity.step_ns
+        gap, rules, reports, step_ns = self._gap, self._rules, self._reports, self._velocity.step_ns
         if gap is None or not gap.open:
             since_ns = self._point.t_ns if self._point is not None else self._first_ns
             if since_ns is None:
@@ -248,41 +263,49 @@ class FixationDetector:
                 due_ns = max(since_ns, self._heard_ns) + step_ns + max(rules.gap_ns, 3 * step_ns // 2)
             if now_ns < due_ns:
                 return
-            due_ns = self._clock_ns = max(self._clock_ns, due_ns)
-            self._settle_late(due_ns)
+            self._judge_until(due_ns)
+            self._tick(due_ns)
             self._end_run()
             before: EyeKind = "saccade" if self._gap is None else self._gap.kind
             if self._gap is None:
-                source = self._point.source if self._point is not None else self._source
-                self._gap = _Gap(next(self._ids), since_ns, due_ns, source)
+                self._gap = reports.open_gap(since_ns, self._point.source if self._point is not None else self._source)
             gap = self._gap
-            gap.open, gap.end_ns = True, due_ns
-            self._emit_gap(gap, "provisional")
-            if self._book is not None:
-                self._book.settle((self._point.t_ns if self._point is not None else since_ns) + 1, before, due_ns)
-                self._book.settle(due_ns + 1, gap.kind, due_ns)
+            gap.open, gap.end_ns = True, reports.clock_ns
+            reports.gap(gap, "provisional")
+            self._settle((self._point.t_ns if self._point is not None else since_ns) + 1, before)
+            self._settle(due_ns + 1, gap.kind)
             self._point = None
         gap.end_ns = max(gap.end_ns, now_ns)
         due_ns = gap.start_ns + step_ns + rules.blink_ns
         if gap.kind == "blink" and now_ns > due_ns:
-            self._clock_ns = max(self._clock_ns, due_ns)
-            gap.kind, gap.end_ns = "lost", max(self._clock_ns, gap.start_ns)
-            self._emit_gap(gap, "provisional")
+            self._tick(due_ns)
+            gap.kind, gap.end_ns = "lost", max(reports.clock_ns, gap.start_ns)
+            reports.gap(gap, "provisional")
             gap.end_ns = max(gap.end_ns, now_ns)
 
     def _end_run(self) -> None:
         """Gaze is gone: decide what is still open."""
-        for step in self._velocity.flush(self._clock_ns):
+        for step in self._velocity.flush(self._reports.clock_ns):
             self._take_step(step)
         last = self._point
         self._waiting.clear()
         if self._hold is not None:
             self._leave()
-        if last is None:
+        self._give_up()
+        if last is not None and self._gap is None:  # else it was a glimpse between two halves of one blink
+            self._reports.saccade(self._moved, last)
+
+    def _settle_gap(self) -> None:
+        if self._gap is None:
             return
-        if self._gap is not None:
-            return  # a glimpse between two halves of one blink
-        self._emit_saccade(last)
+        self._reports.gap(self._gap, "final")
+        self._gap = None
+        judged = self._hold.first if self._hold is not None else self._waiting[0]
+        self._settle(judged.t_ns, "saccade")
+
+    def _settle(self, before_ns: int, kind: EyeKind) -> None:
+        if self._book is not None:
+            self._book.settle(before_ns, kind, self._reports.clock_ns)
 
     # ------------------------------------------------------------ steps
 
@@ -290,92 +313,77 @@ class FixationDetector:
         a = self._waiting.popleft()
         b = self._waiting[0]
         moving, before, after, due_ns = step
-        if due_ns > self._clock_ns:
-            self._clock_ns = due_ns
-        rules, hold, book = self._rules, self._hold, self._book
+        self._tick(due_ns)
+        rules, hold, parted = self._rules, self._hold, self._parted
+        if parted is not None and hold is None and b.t_ns - parted.last.t_ns > rules.return_ns:
+            self._give_up()
         if moving:
+            if hold is not None and hold.id and self._left is None:
+                self._from, self._far_deg = before, 0.0
+            self._far_deg = max(self._far_deg, DEG * math.dist(self._from, b.ray))
             if hold is None:
-                if book is not None and self._gap is None:
-                    book.settle(b.t_ns, "saccade", self._clock_ns)
+                if self._gap is None:
+                    self._settle(b.t_ns, "saccade")
                 return
             if self._left is None:
                 self._left, self._left_at, self._steps_away = a, before, 0
             self._steps_away += 1
-            unsure_ns = 0 if hold.id else b.t_ns - hold.first.t_ns + self._velocity.ahead_ns
-            if b.t_ns - self._left.t_ns > rules.join_ns or unsure_ns > rules.settled_ns:
+            if b.t_ns - self._left.t_ns > rules.join_ns:
                 self._leave()
             return
         if hold is not None and self._left is not None:
-            reach_deg = min(rules.join_per_dps * self._velocity.noise_dps, rules.join_cap_deg)
-            if DEG * math.dist(self._left_at, after) > reach_deg:
+            if DEG * math.dist(self._left_at, after) > self._reach_deg():
                 self._leave()
                 hold = None
             self._left = None
         if hold is None:
             hold = self._hold = Hold(a)
-            if book is not None and self._gap is None:
-                book.settle(a.t_ns, "saccade", self._clock_ns)
+            if self._gap is None:
+                self._settle(a.t_ns, "saccade")
         hold.add(b)
         if not hold.id:
             if b.t_ns - hold.first.t_ns < rules.fixation_ns or self._gap is not None:
                 return
-            hold.settle_start()
-            self._emit_saccade(hold.first)
-            hold.id = next(self._ids)
-            if book is not None:
-                book.settle(hold.first.t_ns, "saccade", self._clock_ns)
+            hold = self._begin(hold)
         if b.t_ns - hold.first.t_ns >= hold.next_report_ns:
             hold.next_report_ns = (hold.age_ns // rules.report_ns + 1) * rules.report_ns
-            self._emit_hold(hold, "provisional")
-        if book is not None:
-            book.settle(b.t_ns, hold.kind, self._clock_ns)
+            self._reports.hold(hold, "provisional")
+        self._settle(b.t_ns, hold.kind)
+
+    def _begin(self, hold: Hold) -> Hold:
+        """Gaze is held for sure: on something new, or back where it was."""
+        hold.settle_start()
+        parted = self._parted
+        if parted is not None:
+            apart_deg = DEG * math.dist(self._from, hold.place)
+            if apart_deg < max(self._rules.return_share * self._far_deg, self._reach_deg()):
+                self._settle(hold.first.t_ns, "saccade")
+                parted.resume(hold)
+                self._hold, self._parted = parted, None
+                return parted
+        self._give_up()
+        self._settle(hold.first.t_ns, "saccade")
+        self._reports.saccade(self._moved, hold.first)
+        return hold
+
+    def _reach_deg(self) -> float:
+        """How far from each other two places may lie and still be one, under this noise."""
+        return min(self._rules.join_per_dps * self._velocity.noise_dps, self._rules.join_cap_deg)
 
     def _leave(self) -> None:
-        """The hold is over; one that never became sure was part of the movement."""
+        """Gaze left the hold; one that never became sure was part of the movement."""
         hold = self._hold
         if hold is not None and hold.id:
             hold.settle_end()
-            self._emit_hold(hold, "final")
             self._moved = hold.last
-            if self._book is not None:
-                # a saccade that fits between two samples leaves no trace but on the sample from which the eye left
-                self._book.settle(hold.last.t_ns + (self._steps_away != 1), hold.kind, self._clock_ns)
+            # a saccade that fits between two samples leaves no trace but on the sample from which the eye left
+            self._settle(hold.last.t_ns + (self._steps_away != 1), hold.kind)
+            self._parted = hold
         self._hold = self._left = None
         self._steps_away = 0
 
-    def _settle_gap(self) -> None:
-        if self._gap is None:
-            return
-        self._emit_gap(self._gap, "final")
-        self._gap = None
-        if self._book is not None:
-            judged = self._hold.first if self._hold is not None else self._waiting[0]
-            self._book.settle(judged.t_ns, "saccade", self._clock_ns)
-
-    # ------------------------------------------------------------ reports
-
-    def _emit_hold(self, hold: Hold, stage: Stage) -> None:
-        what = hold.summary(self._rules.pursuit_dps, self._rules.pursuit_deg)
-        hold.kind = what.kind
-        span = (hold.first.t_ns, hold.last.t_ns)
-        place = (what.x_norm, what.y_norm, what.dispersion_deg)
-        self._out.append(EyeEvent(hold.id, what.kind, *span, *place, stage, self._clock_ns, hold.confidence, hold.last.source))
-
-    def _emit_saccade(self, landing: Point) -> None:
-        """The way from the last settled place to ``landing``: its middle, and half its amplitude as the spread."""
-        start = self._moved
-        if start is None or landing.t_ns <= start.t_ns:
-            return
-        x, y = (start.x_norm + landing.x_norm) / 2.0, (start.y_norm + landing.y_norm) / 2.0
-        place = (x, y, DEG * math.dist(start.ray, landing.ray) / 2.0)
-        confidence = (start.confidence + landing.confidence) / 2.0
-        span = (start.t_ns, landing.t_ns)
-        self._out.append(EyeEvent(next(self._ids), "saccade", *span, *place, "final", self._clock_ns, confidence, landing.source))
-
-    def _emit_gap(self, gap: _Gap, stage: Stage) -> None:
-        span = (gap.start_ns, gap.end_ns)
-        self._out.append(EyeEvent(gap.id, gap.kind, *span, None, None, 0.0, stage, self._clock_ns, source=gap.source))
-
-    def _emitted(self) -> list[EyeEvent]:
-        out, self._out = self._out, []
-        return out
+    def _give_up(self) -> None:
+        """Gaze will not come back to the hold it left."""
+        if self._parted is not None:
+            self._reports.hold(self._parted, "final")
+            self._parted = None

@@ -85,6 +85,18 @@ class Hold:
                 self._points.append(point)
         self._count += 1
 
+    @property
+    def place(self) -> Ray:
+        """Mean direction of the points kept."""
+        n = len(self._points)
+        x, y, z = (sum(p.ray[k] for p in self._points) / n for k in range(3))
+        return x, y, z
+
+    def resume(self, again: Hold) -> None:
+        """Gaze came back: it is held as in ``again``."""
+        for point in again._points:
+            self.add(point)
+
     def settle_start(self) -> None:
         """Let the hold begin when gaze had come to its place: leave out up to 10 ms during which it still swung around it."""
         start_ns = self.first.t_ns

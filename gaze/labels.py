@@ -1,7 +1,7 @@
 """What the eye did at every sample: said at once, and said again for good.
 
 Events are for programs that wait for things; labels are for those that want an answer for each sample. The first label of a sample
-comes 12 ms after it, or with the next sample where that is later; the last one within 100 ms and a sampling step.
+comes 12 ms after it, or with the next sample where that is later; the last one within 100 ms, at any rate.
 """
 
 from __future__ import annotations
@@ -33,9 +33,14 @@ class EyeLabel(NamedTuple):
 
 
 class LabelBook:
-    """Keeps the samples that still wait for a label."""
+    """Keeps the samples that still wait for a label.
 
-    def __init__(self) -> None:
+    Args:
+        late_ns: How long a sample may wait for its final one.
+    """
+
+    def __init__(self, late_ns: int) -> None:
+        self._late_ns = late_ns
         self.sight = FirstSight()
         self._waiting: deque[int] = deque()  # for the final label
         self._unseen: deque[int] = deque()  # for the first one
@@ -66,17 +71,19 @@ class LabelBook:
         while waiting and waiting[0] < before_ns:
             self._out.append(EyeLabel(waiting.popleft(), kind, "final", now_ns))
 
-    def settle_late(self, now_ns: int, late_ns: int, kind: EyeKind) -> None:
-        """What has waited for longer than ``late_ns`` waits no more."""
-        waiting = self._waiting
+    def settle_late(self, now_ns: int, kind: EyeKind, blind_ns: int | None) -> None:
+        """Samples that have waited for as long as a label may are of this kind; those since ``blind_ns`` showed no gaze."""
+        waiting, late_ns = self._waiting, self._late_ns
         while waiting and waiting[0] + late_ns < now_ns:
             t_ns = waiting.popleft()
-            self._out.append(EyeLabel(t_ns, kind, "final", t_ns + late_ns))
+            guess: EyeKind = "blink" if kind != "lost" and blind_ns is not None and t_ns >= blind_ns else kind
+            self._out.append(EyeLabel(t_ns, guess, "final", t_ns + late_ns))
 
-    def close(self, now_ns: int) -> None:
+    def close(self, now_ns: int, step_ns: int) -> None:
         """Samples stopped coming: what was not seen yet never will be."""
         while self._unseen:
-            self._see(self._unseen[0], "saccade" if self.sight.moving else "fixation", now_ns)
+            due_ns = min(now_ns, self._unseen[0] + max(_SIGHT_NS, step_ns + step_ns // 4))
+            self._see(self._unseen[0], "saccade" if self.sight.moving else "fixation", due_ns)
 
     def take(self) -> list[EyeLabel]:
         """The labels since the last call."""

@@ -12,11 +12,12 @@ from __future__ import annotations
 
 from collections import deque
 from dataclasses import dataclass
-from math import dist, exp, sqrt
+from math import exp, sqrt
 from typing import TypeAlias
 
 from gaze.first_sight import FirstSight
-from gaze.roughness import DEG, MS, Ray, Roughness
+from gaze.roughness import MS, Ray, Roughness
+from gaze.window import Sums, Window
 
 _TRIM = 256
 _LEAST_NOISE_DPS = 0.01
@@ -71,7 +72,7 @@ class SpeedRules:
     off_rough: float = 0.7
     off_long: float = 0.5
     tau_s: float = 0.2
-    head_share: float = 1.0
+    head_share: float = 0.25
     head_ns: int = 300 * MS
 
 
@@ -100,8 +101,7 @@ class Velocity:
         self._roughness = Roughness()
         self._step_ns = 0
         self._expect_ns = 0  # a sample is not awaited any more this long before its window ends
-        self._long_ns = rules.long_ns
-        self._long_scale, self._short_scale = (rules.long_ns * 1e-9) ** -1.5, (rules.short_ns * 1e-9) ** -1.5
+        self._short, self._long = Window(rules.short_ns), Window(rules.long_ns)
         self._rough_step_s = rules.rough_step_ns * 1e-9
         self.due_ns = _NEVER_NS
         """When the next step falls due even if no sample comes."""
@@ -111,11 +111,6 @@ class Velocity:
     def noise_dps(self) -> float:
         """Median gaze speed in the long window, degrees a second."""
         return self._long_dps
-
-    @property
-    def ahead_ns(self) -> int:
-        """How long after a sample the step that starts there is judged."""
-        return self._long_ns
 
     @property
     def step_ns(self) -> int:
@@ -137,8 +132,7 @@ class Velocity:
         self._expect_ns = 3 * usual_ns // 4
         rules = self._rules
         long_ns = int(rules.long_steps * usual_ns)
-        self._long_ns = rules.long_ns if long_ns < rules.long_ns else min(long_ns, rules.long_most_ns)
-        self._long_scale = (self._long_ns * 1e-9) ** -1.5
+        self._long.widen(rules.long_ns if long_ns < rules.long_ns else min(long_ns, rules.long_most_ns))
 
     def turn(self, speed_dps: float) -> None:
         """The head turned at this speed since the last sample, and the gaze was turned back."""
@@ -165,7 +159,7 @@ class Velocity:
 
     def _due(self, reach_ns: int, now_ns: int | None) -> list[Step]:
         """Judge the steps whose windows end by ``reach_ns``; without ``now_ns``, each at the moment its window ends."""
-        times, short_ns, long_ns = self._t_ns, self._rules.short_ns, self._long_ns
+        times, short_ns, long_ns = self._t_ns, self._rules.short_ns, self._long.width_ns
         last = len(times) - 1
         due_ns = _NEVER_NS
         while self._seen < last:
@@ -195,78 +189,49 @@ class Velocity:
         self._reset()
         return steps
 
+    def hurry(self, t_ns: int) -> Step | None:
+        """Judge the next step at once, on what is known at ``t_ns``; ``None`` if there is none."""
+        return self._judge(t_ns) if self._at < len(self._t_ns) - 1 else None
+
     def _reset(self) -> None:
         self._start_ns = 0
         self._t_ns: list[int] = []
-        # entry k holds the sums of x, y, z and seconds over samples 0..k-1, so that a mean is one subtraction
-        self._sums: list[tuple[float, float, float, float]] = [(0.0, 0.0, 0.0, 0.0)]
+        self._sums: list[Sums] = [(0.0, 0.0, 0.0, 0.0)]  # over all samples before this one
         self.due_ns = _NEVER_NS
         self._at = 0  # the step under judgement starts at this sample
         self._seen = 0  # the short window has seen the steps before this one
         self._ahead: deque[tuple[float, Ray, int]] = deque()  # its speeds from there on
         self._moving = False
-        self._short_first = self._short_last = self._long_first = self._long_last = 0
+        self._short.first = self._short.last = self._long.first = self._long.last = 0
         self._roughness.cut()
 
     def _see(self, now_ns: int) -> None:
         """Measure the next step with the short window."""
-        at, times, sums = self._seen, self._t_ns, self._sums
-        width_ns = self._rules.short_ns
-        t0_ns, t1_ns = times[at], times[at + 1]
-        start_ns, end_ns = t1_ns - width_ns, t0_ns + width_ns
-        first, last = self._short_first, self._short_last
-        if last <= at:
-            last = at + 1
-        while first < at and times[first] < start_ns:
-            first += 1
-        newest = len(times) - 1
-        while last < newest and times[last + 1] <= end_ns:
-            last += 1
-        self._short_first, self._short_last = first, last
-        x0, y0, z0, s0 = sums[first]
-        x1, y1, z1, s1 = sums[at + 1]
-        x2, y2, z2, s2 = sums[last + 1]
-        n, m = at + 1 - first, last - at
-        before = ((x1 - x0) / n, (y1 - y0) / n, (z1 - z0) / n)
-        speed_dps = DEG * dist(before, ((x2 - x1) / m, (y2 - y1) / m, (z2 - z1) / m)) / ((s2 - s1) / m - (s1 - s0) / n)
+        at, times = self._seen, self._t_ns
+        t0_ns = times[at]
+        speed_dps, before, _ = self._short.measure(at, times, self._sums)
         self._ahead.append((speed_dps, before, t0_ns))
         self._seen = at + 1
         if self._sight is not None:
-            step_s = (t1_ns - t0_ns) * 1e-9
-            rough_dps = self._rough(step_s) * (self._short_scale if t1_ns - t0_ns <= width_ns else step_s**-1.5)
+            step_s = (times[at + 1] - t0_ns) * 1e-9
+            rough_dps = self._rough(step_s) * (self._short.scale if times[at + 1] - t0_ns <= self._rules.short_ns else step_s**-1.5)
             self._sight.take(t0_ns, now_ns, speed_dps, self._short_dps, rough_dps)
 
     def _judge(self, now_ns: int) -> Step:
-        rules, at, times, sums = self._rules, self._at, self._t_ns, self._sums
-        width_ns = self._long_ns
+        rules, at, times = self._rules, self._at, self._t_ns
+        width_ns = self._long.width_ns
         t0_ns, t1_ns = times[at], times[at + 1]
         if self._seen <= at:
             self._see(now_ns)
         fast_dps, before, _ = self._ahead.popleft()
-        start_ns, end_ns = t1_ns - width_ns, t0_ns + width_ns
-        first, last = self._long_first, self._long_last
-        if last <= at:
-            last = at + 1
-        while first < at and times[first] < start_ns:
-            first += 1
-        newest = len(times) - 1
-        while last < newest and times[last + 1] <= end_ns:
-            last += 1
-        self._long_first, self._long_last = first, last
-        x0, y0, z0, s0 = sums[first]
-        x1, y1, z1, s1 = sums[at + 1]
-        x2, y2, z2, s2 = sums[last + 1]
-        n, m = at + 1 - first, last - at
-        after = ((x2 - x1) / m, (y2 - y1) / m, (z2 - z1) / m)
-        slow_dps = DEG * dist(((x1 - x0) / n, (y1 - y0) / n, (z1 - z0) / n), after) / ((s2 - s1) / m - (s1 - s0) / n)
-
+        slow_dps, _, after = self._long.measure(at, times, self._sums)
         step_s = (t1_ns - t0_ns) * 1e-9
         rough, short_dps, floor_dps, cap_dps = self._rough(step_s), self._short_dps, rules.on_floor_dps, rules.on_cap_dps
-        rough_dps = rough * (self._short_scale if t1_ns - t0_ns <= rules.short_ns else step_s**-1.5)
+        rough_dps = rough * (self._short.scale if t1_ns - t0_ns <= rules.short_ns else step_s**-1.5)
         # written out instead of calling min and max, which would be a tenth of the cost of a sample
         on_long_dps = rules.on_factor * self._long_dps
         on_long_dps = floor_dps if on_long_dps < floor_dps else cap_dps if on_long_dps > cap_dps else on_long_dps
-        rough *= self._long_scale if t1_ns - t0_ns <= width_ns else step_s**-1.5
+        rough *= self._long.scale if t1_ns - t0_ns <= width_ns else step_s**-1.5
         on_long_dps = (rough if rough > on_long_dps else on_long_dps) + self._extra_dps
         if self._moving:
             off_dps = max(rules.off_factor * short_dps, rules.off_least_dps, min(rules.off_floor_dps, rules.off_step_deg / step_s))
@@ -305,7 +270,7 @@ class Velocity:
 
     def _trim(self) -> None:
         """Let go of samples behind both windows, a few hundred at a time."""
-        done = min(self._short_first, self._long_first)
+        done = min(self._short.first, self._long.first)
         if done < _TRIM:
             return
         x0, y0, z0, s0 = self._sums[done]
@@ -317,7 +282,6 @@ class Velocity:
         del self._t_ns[:done]
         self._at -= done
         self._seen -= done
-        self._short_first -= done
-        self._short_last -= done
-        self._long_first -= done
-        self._long_last -= done
+        for window in (self._short, self._long):
+            window.first -= done
+            window.last -= done

@@ -12,6 +12,8 @@ import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
+import cv2
+import numpy as np
 import pytest
 
 from apps.gaze_labels import watch
@@ -19,6 +21,7 @@ from apps.gaze_plot import quality_lines
 from apps.main import main
 from devices.gaze_csv import read_gaze_csv
 from devices.gaze_table import read_table
+from gaze.geometry import deg_to_norm
 from gaze.types import GazeSample
 from tests.gaze_paths import Part, samples
 
@@ -271,6 +274,28 @@ def test_a_path_that_wanders_off_keeps_its_steps(tmp_path: Path, capsys: Capture
     assert 37 <= len(held) <= 40
 
 
+def film(path: Path, heads_deg: Sequence[float], *, light: int) -> Path:
+    """What a head that turns on the spot sees of a panorama on a cylinder, 90 degrees wide, 30 frames a second."""
+    file = cv2.VideoWriter(str(path), cv2.VideoWriter.fourcc(*"MJPG"), 30.0, (640, 480))
+    wide = cv2.resize(np.random.default_rng(1).integers(0, light, (24, 80, 3)).astype(np.uint8), (3200, 480), interpolation=cv2.INTER_CUBIC)
+    x, y = np.meshgrid(np.arange(640) - 319.5, np.arange(480) - 239.5)
+    up = (y / np.hypot(x, 320.0) * 280.0 + 240.0).astype(np.float32)
+    for head_rad in np.radians(heads_deg):
+        file.write(cv2.remap(wide, ((np.arctan2(x, 320.0) + head_rad) * 700.0 + 800.0).astype(np.float32), up, cv2.INTER_LINEAR))
+    file.release()
+    return path
+
+
+def test_eyes_that_hold_a_thing_while_the_head_turns_hold_it(tmp_path: Path, capsys: Capture) -> None:
+    video = film(tmp_path / "scene.avi", [min(max(k - 30, 0), 30) for k in range(90)], light=255)
+    x_norm = [float(deg_to_norm(15.0 - min(max(k - 200, 0) * 0.15, 30.0), 0.0, hfov_deg=90.0, aspect=4 / 3)[0]) for k in range(600)]
+    source = write(tmp_path / "gaze.csv", [GazeSample(k * 5_000_000, x, 0.5) for k, x in enumerate(x_norm)])
+    both = [events(source, tmp_path / "out.csv", *words) for words in ((), ("--video", str(video)))]
+    assert "samples know how the head turned" in capsys.readouterr().err
+    held = [sum(row["label"] == "1" for row in rows if 1.2 < float(row["t_s"]) < 1.9) for rows in both]
+    assert held[0] < 0.2 * 139 and held[1] > 0.9 * 139
+
+
 # ------------------------------------------------------------ calls
 
 
@@ -282,6 +307,8 @@ def test_calls_that_are_off(walk: Path, tmp_path: Path, capsys: Capture) -> None
     refused(["show", walk, "-o", tmp_path / "out.jpg"], 2, ".png", "out.png", capsys)
     refused(["convert", tmp_path, "-o", "-"], 3, "no gaze recording is recognised", "Tobii", capsys)
     refused([], 2, "ACTION", "--help", capsys)
+    dark = film(tmp_path / "dark.avi", [0.0] * 10, light=9)
+    refused(["events", walk, "-o", "-", "--video", dark], 3, "9 dark", "--video-at", capsys)
 
 
 # ------------------------------------------------------------ show

@@ -14,7 +14,10 @@ from devices.gaze_csv import read_gaze_csv
 from gaze import EyeEvent, EyeEvents, FixationDetector, GazeSample
 from tests.gaze_paths import ASPECT, HFOV_DEG, MS, Part, samples
 
-DECIDED_NS = 100 * MS
+LABELLED_NS = 100 * MS
+SEEN_NS = 12 * MS
+# gaze may be back within 300 ms, and it takes another 100 to be sure that it is held, or one look-ahead that it is not
+ENDED_NS = 450 * MS
 HELD = ("fixation", "pursuit")
 
 
@@ -126,15 +129,13 @@ def test_every_sample_is_labelled_once_in_each_stage_in_order_and_in_time(gaze: 
     eyes.feed(gaze)
     eyes.advance(gaze[-1].t_ns + 2000 * MS if gaze else 0)
     labels = eyes.labels()
-    step_ns = max((b.t_ns - a.t_ns for a, b in itertools.pairwise(gaze)), default=0)
-    for stage, lag_ns in (("provisional", 12 * MS), ("final", DECIDED_NS)):
+    after_ns = {a.t_ns: b.t_ns - a.t_ns for a, b in itertools.pairwise(gaze)}
+    for stage in ("provisional", "final"):
         of_stage = [label for label in labels if label.stage == stage]
         assert [label.t_ns for label in of_stage] == [sample.t_ns for sample in gaze]
         for label in of_stage:
-            assert label.t_ns <= label.t_emit_ns
-            # the last ones wait for a sample that never comes
-            if label.t_ns < gaze[-1].t_ns - 500 * MS:
-                assert label.t_emit_ns - label.t_ns <= lag_ns + step_ns
+            most_ns = LABELLED_NS if stage == "final" else max(SEEN_NS, after_ns.get(label.t_ns, 200 * MS))
+            assert 0 <= label.t_emit_ns - label.t_ns <= most_ns
 
 
 @given(gaze_paths(), st.integers(0, 99))
@@ -160,29 +161,16 @@ def test_losing_one_sample_in_twenty_loses_no_look(seed: int, hz: float) -> None
 
 
 @given(gaze_paths())
-def test_what_is_old_enough_is_decided(gaze: list[GazeSample]) -> None:
-    """Wherever the stream is cut off, no label changes that is older than 100 ms and one sampling step."""
+def test_what_is_old_enough_has_ended(gaze: list[GazeSample]) -> None:
+    """Wherever the stream is cut off, no movement changes that is older than a way out and back, and one sampling step."""
     step_ns = max((b.t_ns - a.t_ns for a, b in itertools.pairwise(gaze)), default=0)
-    assert not gaze or undecided(gaze, DECIDED_NS + step_ns) == []
+    assert not gaze or undecided(gaze, ENDED_NS + step_ns) == []
 
 
-@given(
-    st.lists(st.tuples(st.integers(-20, 20), st.integers(-10, 10), st.integers(20, 400), st.integers(0, 300)), min_size=3, max_size=8),
-    st.sampled_from([0.02, 0.1, 0.3]),
-)
-@settings(max_examples=40)
-def test_at_200_hz_everything_is_decided_in_100_ms(looks: list[tuple[int, int, int, int]], noise_deg: float) -> None:
-    parts: list[Part] = []
-    for x_deg, y_deg, look_ms, closed_ms in looks:
-        parts += [Part("jump", 40, x_deg, y_deg), Part("to", look_ms, x_deg, y_deg)]
-        parts += [Part("closed", closed_ms)] if closed_ms >= 200 else []
-    assert undecided(samples(parts, noise_deg=noise_deg), DECIDED_NS) == []
-
-
-def test_on_a_recording_everything_is_decided_in_100_ms(shared_data: Path) -> None:
+def test_on_a_recording_everything_has_ended_in_time(shared_data: Path) -> None:
     gaze = read_gaze_csv(shared_data / "gaze" / "lund2013" / "img_UL43_img_Rome.csv")
     assert gaze.without_gaze > 0
-    assert undecided(gaze.samples[:3000], DECIDED_NS + 2 * MS) == []
+    assert undecided(gaze.samples[:3000], ENDED_NS + 2 * MS) == []
 
 
 def test_the_causality_test_can_fail() -> None:

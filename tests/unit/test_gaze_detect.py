@@ -9,8 +9,11 @@ import pytest
 from gaze import EyeEvent, FixationDetector, GazeSample, angle_deg
 from tests.gaze_paths import ASPECT, HFOV_DEG, MS, Part, finals, samples
 
-LATEST_NS = 100 * MS
-"""How late anything may be decided, plus one sampling step."""
+SURE_NS = 100 * MS
+"""How late a fixation may be told to have begun."""
+
+GONE_NS = 300 * MS
+"""How long gaze may be away and yet come back to the same fixation."""
 
 
 def detect(gaze: list[GazeSample]) -> list[EyeEvent]:
@@ -43,7 +46,7 @@ def test_a_fixation_is_reported_early_then_as_it_grows_then_once_at_its_end() ->
     events = [e for e in events if e.id == events[0].id]
     assert [e.stage for e in events] == ["provisional"] * (len(events) - 1) + ["final"]
     assert {e.kind for e in events} == {"fixation"}
-    assert events[0].t_emit_ns <= events[0].t_start_ns + LATEST_NS
+    assert events[0].t_emit_ns <= events[0].t_start_ns + SURE_NS
     lengths_ms = [e.duration_ns // MS for e in events[:-1]]
     assert [ms // 100 for ms in lengths_ms] == [0, 1, 2, 3, 4]
 
@@ -64,10 +67,42 @@ def test_a_jump_is_a_saccade_between_two_fixations() -> None:
     assert 2 * saccade.dispersion_deg == pytest.approx(10.0, abs=1.0)
 
 
-def test_every_end_is_told_in_time() -> None:
+def test_the_end_of_a_fixation_is_told_when_gaze_rests_elsewhere_or_is_gone() -> None:
     gaze = two_looks() + [GazeSample(s.t_ns + 1000 * MS, None, None) for s in samples([Part("to", 200)])]
-    for event in finals(detect(gaze), "fixation", "saccade"):
-        assert event.t_emit_ns - event.t_end_ns <= LATEST_NS + 5 * MS
+    events = detect(gaze)
+    (first, second), (saccade,) = finals(events, "fixation"), finals(events, "saccade")
+    sure_ns = next(e.t_emit_ns for e in events if e.id == second.id)
+    assert first.t_emit_ns == saccade.t_emit_ns == sure_ns <= second.t_start_ns + SURE_NS
+    # a step and 50 ms: then it is a gap
+    assert second.t_emit_ns <= second.t_end_ns + 60 * MS
+
+
+def test_the_end_of_a_fixation_is_told_when_gaze_has_been_away_too_long_to_come_back() -> None:
+    events = detect(samples([Part("to", 500, -20.0), Part("jump", 900, 25.0), Part("to", 500, 25.0)]))
+    first = finals(events, "fixation")[0]
+    assert GONE_NS <= first.t_emit_ns - first.t_end_ns <= GONE_NS + 40 * MS
+
+
+@pytest.mark.parametrize("hz", [25, 60, 200, 1000])
+def test_gaze_that_darts_away_and_back_has_not_left(hz: float) -> None:
+    """So an unmarked blink looks: the pupil goes under the lid and comes back."""
+    parts = [Part("to", 1000), Part("jump", 60, -2.0, 10.0), Part("jump", 90, 0.3, 0.2), Part("to", 1000, 0.3, 0.2)]
+    (fixation,) = finals(detect(samples(parts, hz=hz)), "fixation", "saccade")
+    assert fixation.kind == "fixation"
+    assert fixation.duration_ns >= 2000 * MS
+
+
+@pytest.mark.parametrize("hz", [60, 200, 1000])
+def test_a_short_look_elsewhere_and_back_is_three_fixations(hz: float) -> None:
+    parts = [Part("to", 700), Part("jump", 40, 8.0), Part("to", 150, 8.0), Part("jump", 40), Part("to", 700)]
+    kinds = [e.kind for e in finals(detect(samples(parts, hz=hz)), "fixation", "saccade")]
+    assert kinds == ["fixation", "saccade", "fixation", "saccade", "fixation"]
+
+
+@pytest.mark.parametrize("apart_deg", [1.5, 4.0, 15.0])
+def test_a_saccade_that_overshoots_does_not_come_back(apart_deg: float) -> None:
+    parts = [Part("to", 500), Part("jump", 40, 1.3 * apart_deg), Part("jump", 30, apart_deg), Part("to", 500, apart_deg)]
+    assert len(finals(detect(samples(parts)), "fixation")) == 2
 
 
 @pytest.mark.parametrize("hz", [10, 25, 30, 60, 120, 200, 500, 1000])

@@ -136,6 +136,30 @@ def test_a_saccade_is_one_whether_the_head_turns_or_not() -> None:
     assert held(world, [HeadRotation(0.0, 0.0)] * len(world)) == ["fixation", "fixation"]
 
 
+@pytest.mark.parametrize("slip", [-0.15, 0.15])
+@pytest.mark.parametrize("hz", [30.0, 200.0])
+def test_a_walker_keeps_the_target_and_a_shift_of_5_degrees_is_still_seen(hz: float, slip: float) -> None:
+    """The head swings at 30 degrees a second at most, and a share of that is left in the gaze: the camera slips."""
+
+    def swinging(world: list[GazeSample]) -> tuple[list[GazeSample], list[HeadRotation | None]]:
+        turns: list[HeadRotation | None] = [None]
+        seen: list[GazeSample] = []
+        last_deg = 0.0
+        for k, sample in enumerate(world):
+            yaw_deg = 2.4 * math.sin(4.0 * math.pi * sample.t_ns * 1e-9)
+            if k:
+                turns.append(HeadRotation(yaw_deg - last_deg, 0.0))
+            last_deg = yaw_deg
+            assert sample.x_norm is not None
+            angle = math.atan(2.0 * sample.x_norm - 1.0) - math.radians((1.0 + slip) * yaw_deg)
+            seen.append(GazeSample(sample.t_ns, (math.tan(angle) + 1.0) / 2.0, 0.5))
+        return seen, turns
+
+    assert held(*swinging(samples([Part("to", 4000)], hz=hz))) == ["fixation"]
+    shifted = samples([Part("to", 2000), Part("jump", 32, 5.0), Part("to", 2000, 5.0)], hz=hz)
+    assert held(*swinging(shifted)) == ["fixation", "fixation"]
+
+
 def test_every_sample_needs_its_rotation() -> None:
     gaze = samples([Part("to", 100)])
     with pytest.raises(ValueError, match="got 1 for 20 samples"):
