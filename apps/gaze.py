@@ -96,6 +96,8 @@ def run(args: argparse.Namespace) -> int:
         table = _with_video(table, args)
     watched = watch(table)
     _say([*table.notes, *(f"{count} samples left out by the detector ({reason})" for reason, count in watched.dropped.items())])
+    if watched.compiled:
+        _say(["found by the compiled detector (extra fast)"])
     if args.action == "show":
         # drawing is an extra; labelling and converting go without
         from apps.gaze_plot import draw

@@ -88,9 +88,7 @@ class Hold:
     @property
     def place(self) -> Ray:
         """Mean direction of the points kept."""
-        n = len(self._points)
-        x, y, z = (sum(p.ray[k] for p in self._points) / n for k in range(3))
-        return x, y, z
+        return _mean([p.ray for p in self._points])
 
     def resume(self, again: Hold) -> None:
         """Gaze came back: it is held as in ``again``."""
@@ -124,19 +122,21 @@ class Hold:
         points = self._points
         n = len(points)
         x, y = _median([p.x_norm for p in points]), _median([p.y_norm for p in points])
-        middle = min(points, key=lambda p: (p.x_norm - x) ** 2 + (p.y_norm - y) ** 2).ray
-        rays = np.array([p.ray for p in points])
-        dispersion = DEG * math.sqrt(_squares(rays - middle) / n)
+        apart = [(p.x_norm - x) * (p.x_norm - x) + (p.y_norm - y) * (p.y_norm - y) for p in points]
+        middle = points[apart.index(min(apart))].ray
+        first_ns = self.first.t_ns
+        path = np.array([((p.t_ns - first_ns) * 1e-9, *p.ray) for p in points])
+        dispersion = DEG * math.sqrt(_squares(path[:, 1:] - middle) / n)
         if n < 3:
             return Summary("fixation", x, y, dispersion)
-        first_ns = self.first.t_ns
-        times = np.array([p.t_ns - first_ns for p in points]) * 1e-9
-        travel_s = float(times[-1] - times[0])
-        times -= times.sum() / n
-        rays -= rays.sum(axis=0) / n
-        slope = times @ rays / float(times @ times)
-        speed_dps = DEG * math.sqrt(float(slope @ slope))
-        stray_deg = DEG * math.sqrt(_squares(rays - times[:, None] * slope) / n)
+        travel_s = float(path[-1, 0] - path[0, 0])
+        path -= path.sum(axis=0) / n
+        times, rays = path[:, :1], path[:, 1:]
+        products = (times * path).sum(axis=0)
+        slope = products[1:] / products[0]
+        sx, sy, sz = slope.tolist()
+        speed_dps = DEG * math.sqrt(sx * sx + sy * sy + sz * sz)
+        stray_deg = DEG * math.sqrt(_squares(rays - times * slope) / n)
         following = speed_dps > pursuit_dps and speed_dps * travel_s > max(pursuit_deg, 4.0 * stray_deg)
         return Summary("pursuit" if following else "fixation", x, y, dispersion)
 
@@ -152,9 +152,18 @@ def _place(points: list[Point], least_deg: float) -> _Place | None:
     n = len(points)
     if n < 3:
         return None
-    x, y, z = (sum(p.ray[k] for p in points) / n for k in range(3))
-    spread_deg = DEG * math.sqrt(sum(math.dist(p.ray, (x, y, z)) ** 2 for p in points) / n)
-    return _Place((x, y, z), min(max(least_deg, _AT_PLACE * spread_deg), _MOST_DEG))
+    place = _mean([p.ray for p in points])
+    spread_deg = DEG * math.sqrt(_squares(np.array([p.ray for p in points]) - place) / n)
+    return _Place(place, min(max(least_deg, _AT_PLACE * spread_deg), _MOST_DEG))
+
+
+def _mean(rays: list[Ray]) -> Ray:
+    # added up one after the other on any Python: sum() has carried the rounding along since 3.12
+    x = y = z = 0.0
+    for ray in rays:
+        x, y, z = x + ray[0], y + ray[1], z + ray[2]
+    n = len(rays)
+    return x / n, y / n, z / n
 
 
 def _median(values: list[float]) -> float:
@@ -164,5 +173,6 @@ def _median(values: list[float]) -> float:
 
 
 def _squares(values: npt.NDArray[np.float64]) -> float:
-    flat = values.ravel()
-    return float(flat @ flat)
+    # down the rows, which numpy adds one after the other; a dot product would be the machine's own
+    x, y, z = (values * values).sum(axis=0).tolist()
+    return float(x + y + z)
