@@ -13,12 +13,14 @@ import re
 import shutil
 import sqlite3
 import sys
+import time
 from collections.abc import Iterator
 from contextlib import closing
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Literal
 
+from apps.doctor_board import board
 from apps.verbs import Verbs, add_json, add_settings, settings
 from edge_runtime.errors import BundleError, ConfigError, EdgeError
 from edge_runtime.models.bundle import list_bundles, load_bundle
@@ -67,7 +69,7 @@ def add(verbs: Verbs) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Look, and print."""
-    findings = [*_machine(), *_packages(), *_settings(args), *_bundles(), *_cameras()]
+    findings = [*_machine(), *_board(), *_packages(), *_settings(args), *_bundles(), *_cameras()]
     if args.json:
         print(json.dumps([asdict(finding) for finding in findings], indent=2))
     else:
@@ -102,6 +104,11 @@ def _cache() -> Finding:
     free = shutil.disk_usage(standing).free
     state: State = "note" if free < _LOW_DISK_BYTES else "ok"
     return Finding(state, "cache folder", f"{folder}, {free / _GIB:.1f} GiB free", hint=change if state == "note" else "")
+
+
+def _board() -> Iterator[Finding]:
+    for known, name, detail in board(Path("/"), time.monotonic_ns):
+        yield Finding("ok" if known else "note", name, detail)
 
 
 def _packages() -> Iterator[Finding]:

@@ -39,7 +39,14 @@ def add(verbs: Verbs) -> None:
     search.add_argument("--limit", type=_count, default=20, metavar="N", help="how many at a time (default 20)")
     search.add_argument("--skip", type=_count, default=0, metavar="N", help="leave out the first N: the next page")
     _log(search)
-    for finding in (show, search):
+    like = actions.add_parser(
+        "like", help="find what looks like a sighting", description=f"Find what looks most like a sighting that has a vector. {TIMES}"
+    )
+    like.add_argument("number", type=_count, metavar="ID", help="of the sighting, as --json and export give it")
+    like.add_argument("--of", type=_count, metavar="N", help="its session (default: the last)")
+    like.add_argument("--limit", type=_count, default=20, metavar="N", help="how many (default 20)")
+    _log(like)
+    for finding in (show, search, like):
         finding.add_argument("--session", type=_count, metavar="N", help="only of this session")
         add_json(finding)
     stats = _action(actions, "stats", "bytes, counts and ages", "What the log weighs, what is in it, and of when it is.")
@@ -54,7 +61,9 @@ def add(verbs: Verbs) -> None:
         "Erase from the log to the last byte, and from the journal, the decisions and the report of the run. Asks first.",
     )
     what = gone.add_mutually_exclusive_group(required=True)
-    what.add_argument("--thing", metavar="NAME", help="everything that goes by this name or reads so, in every session")
+    named = "everything that goes by this name or reads so, in every session; a person is known by the name that was taught"
+    what.add_argument("--thing", "--person", metavar="NAME", help=named)
+    what.add_argument("--place", metavar="PLACE", help="what was seen at a place of the last session: its number, or words of its name")
     what.add_argument("--last", type=_minutes, metavar="MINUTES", help="the last minutes of the last session, counted from its end")
     what.add_argument("--all", action="store_true", help="everything")
     gone.add_argument("--yes", action="store_true", help="do not ask")
@@ -91,7 +100,7 @@ def _minutes(text: str) -> float:
 def run(args: argparse.Namespace) -> int:
     """Do it."""
     if args.action == "forget":
-        return forget(args.log, thing=args.thing, minutes=args.last, yes=args.yes)
+        return forget(args.log, thing=args.thing, place=args.place, minutes=args.last, yes=args.yes)
     if args.action == "export":
         print(export(args.log, args.out))
         return 0
@@ -105,10 +114,24 @@ def run(args: argparse.Namespace) -> int:
         if args.action == "show":
             page = log.search(Query(limit=args.last), session=args.session)
             page = Page(page.found[::-1], page.total)
+        elif args.action == "like":
+            page = _like(log, args)
         else:
             page = log.search(Query(kinds=tuple(args.kind), limit=args.limit), words=args.words, session=args.session, offset=args.skip)
         print(json.dumps(_page(log, page), indent=2) if args.json else _page_text(log, page, args))
     return 0
+
+
+def _like(log: Log, args: argparse.Namespace) -> Page:
+    """What looks like a sighting, the most alike first, without that sighting."""
+    of = max((session.session for session in log.sessions()), default=0) if args.of is None else args.of
+    this = log.sighting(of, args.number)
+    if this is None or this.sighting.vector is None:
+        lacks = "does not exist" if this is None else "has no vector to compare by"
+        raise UsageError(f"sighting {args.number} of session {of} {lacks}", hint=f"run: edge-runtime memory show {args.log} --json")
+    page = log.search(Query(key=this.sighting.vector, limit=args.limit + 1), session=args.session)
+    others = tuple(one for one in page.found if (one.session, one.sighting.id) != (of, args.number))
+    return Page(others[: args.limit], page.total - (len(others) < len(page.found)))
 
 
 def _page(log: Log, page: Page) -> dict[str, Any]:
@@ -124,17 +147,21 @@ def _page(log: Log, page: Page) -> dict[str, Any]:
 
 def _page_text(log: Log, page: Page, args: argparse.Namespace) -> str:
     if not page.found:
-        asked = f'there is no sighting with the words "{args.words}"' if args.action == "search" else "nothing was seen"
+        asked = "nothing was seen"
+        if args.action == "search":
+            asked = f'there is no sighting with the words "{args.words}"'
+        elif args.action == "like":
+            asked = "nothing else has a vector to compare by"
         return f"{log.file}: {f'no more: {page.total} in all' if page.total and args.action == 'search' else asked}"
     lines = facts_as_text(page.found, log.sessions())
     skip = args.skip if args.action == "search" else 0
     if page.total > len(page.found):
-        rest = (
-            f"{skip + 1} to {skip + len(page.found)} of {page.total}"
-            if args.action == "search"
-            else f"the last {len(page.found)} of {page.total}"
-        )
-        lines.append(f"({rest})")
+        rest = {
+            "show": f"the last {len(page.found)} of {page.total}",
+            "search": f"{skip + 1} to {skip + len(page.found)} of {page.total}",
+            "like": f"the {len(page.found)} most alike of {page.total}",
+        }
+        lines.append(f"({rest[args.action]})")
     return "\n".join([*lines, TIMES])
 
 
@@ -161,6 +188,9 @@ def _stats_text(log: Log, log_bytes: int) -> str:
     lines += [f"         {size(nbytes):>10}  {what}" for what, nbytes in parts.items() if nbytes is not None]
     if weights.facts is None:
         lines.append("         (facts, thumbnails and index cannot be told apart: this SQLite was built without dbstat)")
+    keys, more = sum(session.vectors for session in sessions), sum(session.merged for session in sessions)
+    lines.append(f"keys     {keys} sightings can be found by what they look like")
+    lines += [f"merged   {more} old sightings live on in others of the same thing at the same place"] if more else []
     lines.append(f"kinds    {', '.join(f'{count} {kind}' for kind, count in kinds.items()) or 'none: nothing was seen'}")
     lines += [session_line(session) for session in sessions]
     return "\n".join([*lines, TIMES])

@@ -13,17 +13,18 @@ from edge_runtime.hosts.forget_ended import Outcome, forget_ended, has_journal
 from edge_runtime.journal import JournalReader
 from edge_runtime.log import Log, open_log, run_of
 from edge_runtime.records import Query, Scope
+from edge_runtime.remember.scopes import mentions
 from edge_runtime.remember.words import needles
 from edge_runtime.store import open_store
 
 _REPORTS = ("report.html", "report.html.part")
 
 
-def forget(folder: Path, *, thing: str | None, minutes: float | None, yes: bool) -> int:
-    """Forget a thing, the last minutes, or, with neither, everything; returns the exit code.
+def forget(folder: Path, *, thing: str | None, place: str | None, minutes: float | None, yes: bool) -> int:
+    """Forget a thing or person, a place, the last minutes, or, with none of them, everything; returns the exit code.
 
     Raises:
-        UsageError: There is nobody to ask, or the name says nothing.
+        UsageError: There is nobody to ask, the name says nothing, or there is no such place.
         InputError: There is no log, or it cannot be used.
         Locked: A run holds it.
         DeviceError: A file cannot be written.
@@ -33,7 +34,7 @@ def forget(folder: Path, *, thing: str | None, minutes: float | None, yes: bool)
     try:
         with open_log(folder) as log:
             run = run_of(log.file.parent)
-            scope, what = _scope(log, run, thing, minutes)
+            scope, what = _place(log, place) if place is not None else _scope(log, run, thing, minutes)
             found = _found(log, scope)
     except Locked as error:
         raise Locked(f"{error}: forget on its page", hint="or end the run, and then forget here") from error
@@ -66,8 +67,23 @@ def _scope(log: Log, run: Path, thing: str | None, minutes: float | None) -> tup
     return Scope("since", t_from_ns=from_ns), f"all of session {last.session} from {clock(from_ns)} to its end at {clock(end_ns)}"
 
 
+def _place(log: Log, words: str) -> tuple[Scope, str]:
+    """The place of the last session that goes by a number or by words of its name."""
+    last = log.sessions()[-1].session
+    known = {one.sighting.place_id: one.place for one in log.every() if one.session == last}
+    names = {number: name or f"at place {number}" for number, name in known.items() if number is not None}
+    fitting = [number for number, name in names.items() if str(number) == words.strip() or (needles(words) and mentions(name, words))]
+    if len(fitting) != 1:
+        some = "; ".join(f"{number}: {name}" for number, name in sorted(names.items())[:8]) or "none"
+        raise UsageError(f"{words!r} is {'no place' if not fitting else 'more than one place'} of the last session", hint=f"places: {some}")
+    return Scope("place", place_id=fitting[0]), f"what was seen {names[fitting[0]]}, in session {last}"
+
+
 def _found(log: Log, scope: Scope) -> str:
     sessions = log.sessions()
+    if scope.kind == "place":
+        there = [one for one in log.every() if one.session == sessions[-1].session and one.sighting.place_id == scope.place_id]
+        return f"{len(there)} sightings"
     if scope.kind == "thing":
         named = log.search(Query(names=(scope.name,), limit=0)).total
         read = log.search(Query(text=scope.name, limit=0)).total

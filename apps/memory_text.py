@@ -42,7 +42,8 @@ def session_line(session: SessionInfo) -> str:
     if session.t_first_ns is None or session.t_last_ns is None:
         return f"{head}: nothing seen"
     span = f"from {clock(session.t_first_ns)} to {clock(session.t_last_ns)}"
-    return f"{head}: {_many(session.sightings, 'sighting')} {span}, {_many(session.thumbs, 'picture')}, {size(session.thumb_bytes)}"
+    more = f" that stand for {session.sightings + session.merged}" if session.merged else ""
+    return f"{head}: {_many(session.sightings, 'sighting')}{more} {span}, {_many(session.thumbs, 'picture')}, {size(session.thumb_bytes)}"
 
 
 def session_as_json(session: SessionInfo) -> dict[str, Any]:
@@ -65,6 +66,7 @@ def facts_as_text(found: Sequence[Found], sessions: Iterable[SessionInfo]) -> li
         name = "".join(letter if letter.isprintable() else " " for letter in fact.what.name)
         notes = [one.place] if one.place else []
         notes += [f"gazed at for {fact.gaze_ns / S:.1f} s"] if fact.gazed else []
+        notes += [f"seen {fact.merged} times, merged"] if fact.merged > 1 else []
         notes.append(_many(fact.looks, "look"))
         pictures = sum(look.thumb_id is not None for look in fact.evidence)
         notes += [_many(pictures, "picture")] if pictures else []
@@ -86,6 +88,7 @@ def fact_as_json(one: Found) -> dict[str, Any]:
         "t_end_s": fact.t_end_ns / S,
         "confidence": fact.confidence,
         "looks": fact.looks,
+        "merged": fact.merged,
         "gazed": fact.gazed,
         "gaze_s": fact.gaze_ns / S,
         "box": msgspec.to_builtins(fact.box),

@@ -8,11 +8,11 @@ import shutil
 from pathlib import Path
 
 from edge_runtime.errors import DeviceError, Locked, UsageError
-from edge_runtime.store import LOCK_NAME
+from edge_runtime.store_lock import LOCK_NAME
 
 _OURS = {"decisions.jsonl", "report.html", "journal", "log", "report.html.part", "decisions.fresh"}
 """What a run writes; the last two are left by one that was cut short."""
-_INSIDE = re.compile(r"\d{6}\.(segment|tokens|fresh)|log\.(lock|db(-wal|-shm|-journal)?)")
+_INSIDE = re.compile(r"\d{6}\.(segment|tokens|fresh)|log\.(lock|db(\.part)?(-wal|-shm|-journal)?)")
 """Names of the files in ``journal/`` and ``log/``."""
 
 

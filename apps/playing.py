@@ -18,11 +18,12 @@ from edge_runtime.core import Core
 from edge_runtime.decisions import DecisionLog
 from edge_runtime.hosts.capture import FrameRing
 from edge_runtime.hosts.host import Cost, Observer
+from edge_runtime.hosts.pace import Pace
 from edge_runtime.hosts.replay import ReplayHost
+from edge_runtime.hosts.run_log import RunLog
 from edge_runtime.hosts.workers import Workers
 from edge_runtime.journal import Head, Journal
 from edge_runtime.models.looker import Looker
-from edge_runtime.store import Store, open_store
 from edge_runtime.types import Session
 from gaze import EyeEvents
 
@@ -34,7 +35,7 @@ class Played:
     core: Core
     cost: Cost
     journal: Journal
-    store: Store
+    store: RunLog
     out: Path
 
 
@@ -48,12 +49,13 @@ def play(
     witness: Witness | None = None,
     observers: Sequence[Observer] = (),
     gaze_delay_ns: int = 0,
+    pace: Pace | None = None,
 ) -> Iterator[Played]:
-    """Play a recording through a fresh core; the files stay open until the block ends.
+    """Play a recording through a fresh core; the files stay open until the block ends. A log that cannot be used does not end the run.
 
     Raises:
         UsageError: ``out`` is somebody else's folder.
-        DeviceError: A file cannot be written, or another process holds the log.
+        DeviceError: The journal or the decisions cannot be written, or another process holds the log.
         VideoError: The recording cannot be decoded.
     """
     prepare_out(out)
@@ -73,7 +75,7 @@ def play(
     )
     eyes = EyeEvents(recording.hfov_deg, recording.width_px / recording.height_px) if recording.has_gaze else None
     with (
-        open_store(out / "log", log_bytes=config.store.log_bytes) as store,
+        RunLog(out / "log", log_bytes=config.store.log_bytes, matrix_bytes=config.remember.matrix_bytes) as store,
         Journal(out / "journal", head, core.snapshot) as journal,
         DecisionLog(out / "decisions.jsonl") as decisions,
     ):
@@ -81,6 +83,6 @@ def play(
         if witness is not None:
             witness.attach(ring, journal, store)
             observers = (*observers, witness)
-        host = ReplayHost(core, Workers(ring, looker, store), journal, decisions, eyes=eyes, observers=observers)
+        host = ReplayHost(core, Workers(ring, looker, store), journal, decisions, eyes=eyes, pace=pace, observers=observers)
         cost = host.run(recording.frames(), recording.gaze, recording.script, gaze_delay_ns=gaze_delay_ns)
         yield Played(core, cost, journal, store, out)

@@ -25,10 +25,13 @@ from devices.gaze_csv import read_gaze_csv
 from devices.recording import Recording
 from devices.video import open_video
 from edge_runtime import __version__
+from edge_runtime.boards import STAGES, Board, board, boards
 from edge_runtime.config import Config, S
+from edge_runtime.core import Core
 from edge_runtime.decisions import DecisionLog
-from edge_runtime.errors import UsageError
+from edge_runtime.errors import DeviceError, UsageError
 from edge_runtime.hosts.journal_replay import replay_journal
+from edge_runtime.hosts.pace import Pace
 from edge_runtime.journal import Head, JournalReader, Step
 from edge_runtime.models.bundle import load_bundle
 from edge_runtime.models.looker import open_looker
@@ -42,6 +45,7 @@ logging.getLogger("devices").addHandler(logging.NullHandler())
 _BUILT_IN = {"sample": gallery, "street": street}
 _TITLES = {"sample": "A walk along a gallery wall", "street": "A street, ten seconds"}
 _ASK = re.compile(r"\s*(\d+(?:\.\d+)?)\s*:\s*(\S.*)", re.DOTALL)
+_ALL = Query(limit=2000, newest_first=False)
 _LATEST_ASK_NS = 60 * S
 """A question may come this long after the recording is over; later is a slip of the hand, and would be hours of empty stream."""
 
@@ -58,6 +62,9 @@ def add(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) -> None
     parser.add_argument("--hfov-deg", type=float, metavar="DEG", help="horizontal field of view of the scene camera (default 90)")
     parser.add_argument("--watch", action="append", default=[], metavar="TEXT", help='"tell me when I see my mug"; may be repeated')
     parser.add_argument("--ask", action="append", default=[], metavar="T:TEXT", help='"9.5: where was my mug?"; may be repeated')
+    parser.add_argument(
+        "--as", dest="board", metavar="BOARD", help=f"answer as late as a board would: {', '.join(boards())}; says how sure each figure is"
+    )
     parser.add_argument("--out", type=Path, metavar="DIR", help="output folder (default out/NAME, for a journal out/NAME-again)")
     parser.add_argument("--open", action="store_true", help="then show the run moment by moment in a browser, until Ctrl-C")
     parser.add_argument("--json", action="store_true", help="print a summary as JSON instead of the conversation")
@@ -69,6 +76,7 @@ def run(args: argparse.Namespace) -> int:
     loaded: Loaded = load(getattr(args, "flags", {}), path=getattr(args, "config", None))
     source = Path(args.source)
     journal = args.source not in _BUILT_IN and source.is_dir()
+    pace = None if args.board is None else Pace(board(args.board))
     # A journal replayed from out/NAME must not be written over.
     out = args.out or Path("out") / (f"{source.resolve().name}-again" if journal else source.stem if source.suffix else source.name)
     if journal:
@@ -76,7 +84,9 @@ def run(args: argparse.Namespace) -> int:
     else:
         words = _words(args)
         recording = _with_words(_recording(args, loaded.config), words)
-        summary = _play_recording(recording, _TITLES.get(args.source, source.name), out, loaded.config, quiet=args.json)
+        if pace is not None:
+            recording = dataclasses.replace(recording, note=f"{recording.note}\n\n{_figures(pace.board)}")
+        summary = _play_recording(recording, _TITLES.get(args.source, source.name), out, loaded.config, pace, quiet=args.json)
     if args.json:
         sys.stdout.write(json.dumps(summary, indent=2) + "\n")
     else:
@@ -135,20 +145,37 @@ def _with_words(recording: Recording, words: list[Event]) -> Recording:
     return dataclasses.replace(recording, script=tuple(script))
 
 
-def _play_recording(recording: Recording, title: str, out: Path, config: Config, *, quiet: bool) -> dict[str, str]:
+def _figures(profile: Board) -> str:
+    """The figures of a board and how sure each is, as a paragraph and a list for the report, the journal's note and all."""
+    lines = [f"- {STAGES[stage]}: {figure.value:g} ms, {figure.kind}: {figure.source}" for stage, figure in profile.stages.items()]
+    return "\n\n".join(
+        (f"Played as on a {profile.title}: what is looked at, kept and looked up answers as late as it would there.", "\n".join(lines))
+    )
+
+
+def _used(pace: Pace) -> str:
+    """The figures that counted, by how sure they are."""
+    by_kind: dict[str, list[str]] = {}
+    for stage in pace.used:
+        figure = pace.board.stages[stage]
+        by_kind.setdefault(figure.kind, []).append(f"{stage} {figure.value:g} ms")
+    return "; ".join([pace.board.title, *(f"{kind}: {', '.join(sorted(figures))}" for kind, figures in sorted(by_kind.items()))])
+
+
+def _play_recording(recording: Recording, title: str, out: Path, config: Config, pace: Pace | None, *, quiet: bool) -> dict[str, str]:
     _say(f"{recording.name}: {recording.note.splitlines()[0]}")
     witness = Witness()
     begun_s = time.monotonic()
     with open_looker(load_bundle(config.models.bundle), threads=config.models.threads) as looker:
-        with play(recording, out, config, looker, witness=witness) as played:
+        with play(recording, out, config, looker, witness=witness, pace=pace) as played:
             wall_s = time.monotonic() - begun_s
             dropped = (*recording.dropped(), *witness.dropped, *played.cost.dropped, *played.store.dropped)
             stats = _stats(played, wall_s)
-            rows, places = played.store.search(Query(limit=2000, newest_first=False))
-            thumbs = {e.thumb_id: played.store.thumb(e.thumb_id) for row in rows for e in row.evidence if e.thumb_id is not None}
+            if pace is not None:
+                stats["played as"] = _used(pace)
+            rows, named, thumbs = remembered(played)
             made_with = f"bundle {looker.capabilities.bundle}, edge_runtime {__version__}"
-        named = {row.place_id: place for row, place in zip(rows, places, strict=True) if row.place_id is not None}
-        run_ = _run_of(out, title, made_with, witness, dropped, rows, named, {k: v for k, v in thumbs.items() if v}, stats)
+        run_ = _run_of(out, title, made_with, witness, dropped, rows, named, thumbs, stats)
     for drop in recording.dropped():
         if drop.reason == "truncated":
             _say(f"{title} ends early: {drop.count} frames that it promises are missing")
@@ -160,9 +187,28 @@ def _play_recording(recording: Recording, title: str, out: Path, config: Config,
     return _summary(out, stats)
 
 
+def remembered(played: Played) -> tuple[tuple[Sighting, ...], dict[int, str], dict[str, bytes]]:
+    """What the log holds in the end: sightings, names of places, pictures; without a log what memory still holds, and no pictures."""
+    try:
+        rows, places = played.store.search(_ALL)
+        pictures = [
+            (look.thumb_id, played.store.thumb(look.thumb_id)) for row in rows for look in row.evidence if look.thumb_id is not None
+        ]
+    except DeviceError as error:
+        _say(f"The report shows what is in memory, without pictures: {error}")
+        return (*_in_memory(played.core), {})
+    named = {row.place_id: place for row, place in zip(rows, places, strict=True) if row.place_id is not None}
+    return rows, named, {name: data for name, data in pictures if data}
+
+
+def _in_memory(core: Core) -> tuple[tuple[Sighting, ...], dict[int, str]]:
+    rows = core.memory.recall(_ALL)
+    return rows, {row.place_id: core.memory.place_name(row.place_id) for row in rows if row.place_id is not None}
+
+
 def _play_journal(source: Path, out: Path, args: argparse.Namespace) -> dict[str, str]:
-    if args.watch or args.ask or args.gaze is not None or args.hfov_deg is not None:
-        raise UsageError("a journal is replayed as it was recorded", hint="--watch, --ask, --gaze and --hfov-deg go with a recording")
+    if args.watch or args.ask or args.gaze is not None or args.hfov_deg is not None or args.board is not None:
+        raise UsageError("a journal is replayed as it was recorded", hint="--watch, --ask, --gaze, --hfov-deg and --as go with a recording")
     reader = JournalReader(source)
     folder = reader.folder.resolve()
     if out.resolve() in (source.resolve(), folder, *folder.parents):
@@ -172,8 +218,7 @@ def _play_journal(source: Path, out: Path, args: argparse.Namespace) -> dict[str
     with DecisionLog(out / "decisions.jsonl") as decisions:
         core = replay_journal(source, decisions, observers=(witness,))
     stats = {"source": f"journal of {reader.heads[0].version}", "torn bytes": str(reader.torn_bytes)}
-    rows = core.memory.recall(Query(limit=2000, newest_first=False))
-    places = {row.place_id: core.memory.place_name(row.place_id) for row in rows if row.place_id is not None}
+    rows, places = _in_memory(core)
     made_with = f"bundle {reader.heads[0].session.capabilities.bundle}, edge_runtime {__version__}"
     title = f"Journal of {(folder.parent if folder.name == 'journal' else folder).name}"
     run_ = _run_of(source, title, made_with, witness, witness.dropped, rows, places, {}, stats)

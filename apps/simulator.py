@@ -20,6 +20,7 @@ from apps.output import prepare_out
 from apps.serving import check_port, serve
 from apps.verbs import Verbs, add_settings, settings
 from devices import gallery
+from devices.boards import BoardWatch
 from devices.cameras import Feed, Player, Shot, Webcam, open_webcam
 from devices.cameras.webcam import HFOV_DEG
 from devices.page.board import Board
@@ -29,16 +30,16 @@ from devices.video import open_video
 from edge_runtime import __version__
 from edge_runtime.config import Config
 from edge_runtime.core import Core
-from edge_runtime.decisions import DecisionLog
-from edge_runtime.errors import BundleError, UsageError
+from edge_runtime.decisions import AbsentDecisions, DecisionLog
+from edge_runtime.errors import BundleError, DeviceError, Locked, UsageError
 from edge_runtime.hosts.capture import FrameRing
 from edge_runtime.hosts.live import LiveHost
+from edge_runtime.hosts.run_log import RunLog
 from edge_runtime.hosts.workers import Workers
-from edge_runtime.journal import Head, Journal
+from edge_runtime.journal import AbsentJournal, Head, Journal
 from edge_runtime.models.bundle import load_bundle
 from edge_runtime.models.looker import Looker, ThumbLooker, open_looker
 from edge_runtime.records import Dropped
-from edge_runtime.store import open_store
 from edge_runtime.types import Session
 from gaze import EyeEvents
 
@@ -91,6 +92,7 @@ def run(args: argparse.Namespace) -> int:
             print(lack)
         if worn.feed is not None:
             stack.enter_context(worn.feed)
+        stack.enter_context(worn.board_watch)
         serve(
             worn.glasses,
             port=args.port,
@@ -111,12 +113,14 @@ class Worn:
         display: What is shown.
         host: The run.
         feed: Runs the camera, once entered; ``None`` where the page brings its own.
+        board_watch: Tells the run of heat and power, once entered.
     """
 
     glasses: LiveGlasses
     display: Display
     host: LiveHost
     feed: Feed | None
+    board_watch: BoardWatch
 
 
 @contextlib.contextmanager
@@ -141,9 +145,9 @@ def wear(
 
     Raises:
         UsageError: ``out`` is somebody else's folder.
-        DeviceError: A file cannot be written, or another process holds the log.
+        Locked: Another run has it.
     """
-    prepare_out(out)
+    refused = _prepare(out)
     width_px, height_px = (PAGE_WIDTH_PX, PAGE_HEIGHT_PX) if camera is None else (camera.width_px, camera.height_px)
     hfov_deg = page_hfov_deg if camera is None else camera.hfov_deg
     note = _BROWSER_NOTE.format(hfov_deg=hfov_deg) if camera is None else camera.note
@@ -163,21 +167,30 @@ def wear(
     )
     board = Board()
     display = Display(board)
+    if refused is not None:
+        display.notice(f"The run before cannot be cleared away: {refused}. {refused.hint[0].upper()}{refused.hint[1:]}.", trouble=True)
     with (
-        open_store(out / "log", log_bytes=config.store.log_bytes) as store,
-        Journal(out / "journal", head, core.snapshot) as journal,
-        DecisionLog(out / "decisions.jsonl") as decisions,
+        RunLog(
+            out / "log",
+            log_bytes=config.store.log_bytes,
+            matrix_bytes=config.remember.matrix_bytes,
+            tell=lambda words, trouble: display.notice(words, trouble=trouble),
+        ) as store,
+        _kept(out, head, core, display) as (journal, decisions),
     ):
         ring = FrameRing(config.capture.ring_bytes)
         eyes = EyeEvents(hfov_deg, width_px / height_px)
         host = LiveHost(core, Workers(ring, looker, store), journal, decisions, eyes=eyes, observers=[display])
         display.meters.attach(ring, journal, out / "log", host.cost)
+        display.meters.include(lambda: store.dropped)
         display.meters.include(lambda: [Dropped("gaze_sample", reason, count) for reason, count in dict(eyes.dropped).items()])
         feed = None
         if camera is not None:
             running = Player(camera, on_round=display.notice) if isinstance(camera, Recording) else camera
             feed = Feed(running, lambda shot: _take(shot, host, glasses), on_trouble=lambda words: glasses.trouble(words))
             display.meters.include(feed.dropped)
+        board_watch = BoardWatch(host.tell)
+        display.meters.include(board_watch.dropped)
         glasses = LiveGlasses(host, display, board, ring, camera=source, own_gaze=own_gaze, switch=_switch(feed))
         board.show(
             "session",
@@ -195,7 +208,31 @@ def wear(
             ),
         )
         with host:
-            yield Worn(glasses, display, host, feed)
+            yield Worn(glasses, display, host, feed, board_watch)
+
+
+def _prepare(out: Path) -> DeviceError | None:
+    """Prepare the run's folder; returns why that cannot be done: whoever wears the glasses goes on without one."""
+    try:
+        prepare_out(out)
+    except Locked:
+        raise
+    except DeviceError as error:
+        return error
+    return None
+
+
+@contextlib.contextmanager
+def _kept(out: Path, head: Head, core: Core, display: Display) -> Iterator[tuple[Journal, DecisionLog]]:
+    """Journal and decisions; where the disk takes none, ones that count what they are not given, and a line that says so."""
+    with contextlib.ExitStack() as files:
+        try:
+            journal = files.enter_context(Journal(out / "journal", head, core.snapshot))
+            decisions = files.enter_context(DecisionLog(out / "decisions.jsonl"))
+        except DeviceError as error:
+            display.notice(f"This run is not kept: {error}. {error.hint[0].upper()}{error.hint[1:]}.", trouble=True)
+            journal, decisions = AbsentJournal(error), AbsentDecisions(error)
+        yield journal, decisions
 
 
 def _take(shot: Shot, host: LiveHost, glasses: LiveGlasses) -> None:

@@ -9,11 +9,11 @@ from edge_runtime import pixels
 from edge_runtime.config import S
 from edge_runtime.core import Core
 from edge_runtime.hosts.capture import FrameRing
+from edge_runtime.hosts.run_log import RunLog
 from edge_runtime.journal import Journal
 from edge_runtime.protocol import Command, Erase, Event, FrameSeen, Say, Tick
 from edge_runtime.records import Dropped, Scope
 from edge_runtime.speech import Response
-from edge_runtime.store import Store
 from edge_runtime.types import Percept
 
 STILL_EVERY_NS = S // 2
@@ -29,7 +29,7 @@ class Witness:
     def __init__(self) -> None:
         self._ring: FrameRing | None = None
         self._journal: Journal | None = None
-        self._store: Store | None = None
+        self._store: RunLog | None = None
         self.stills: deque[Still] = deque(maxlen=_MOST_STILLS)
         self.percepts: deque[Percept] = deque(maxlen=_MOST_PERCEPTS)
         self.gauges: deque[Gauge] = deque(maxlen=_MOST_GAUGES)
@@ -40,7 +40,7 @@ class Witness:
         self._still_ns = -STILL_EVERY_NS
         self._gauge_ns = -S
 
-    def attach(self, ring: FrameRing, journal: Journal, store: Store) -> None:
+    def attach(self, ring: FrameRing, journal: Journal, store: RunLog) -> None:
         """Say where frames and file sizes are to be had."""
         self._ring, self._journal, self._store = ring, journal, store
 

@@ -6,7 +6,7 @@ The tree is frozen. Loading it (TOML, then ``EDGE_RUNTIME_*``, then flags) and s
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Literal
 
 import msgspec
 from msgspec import Meta
@@ -19,6 +19,29 @@ Fraction = Annotated[float, Meta(ge=0.0, le=1.0)]
 NonNegative = Annotated[float, Meta(ge=0.0)]
 Nanoseconds = Annotated[int, Meta(ge=0)]
 Bytes = Annotated[int, Meta(ge=0)]
+
+
+TokenPolicy = Literal[
+    "recent_window",
+    "tiered",
+    "bucketed",
+    "caption_notes",
+    "carrier",
+    "clip_keys",
+    "curvature",
+    "curvature_compat",
+    "dtd",
+    "dtd_compat",
+    "event_tree",
+    "flash_csm",
+    "key_delta",
+    "peak_end",
+    "rekv_external",
+    "savemem",
+    "slow_fast",
+    "token_merge",
+]
+"""Every token policy by name, as in :mod:`edge_runtime.remember.policies.named`."""
 
 
 class Section(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -34,20 +57,21 @@ class AttendConfig(Section, frozen=True):
     pair_tolerance_ns: Annotated[int, Meta(ge=0, description="largest gaze-to-frame residual of a pair")] = 50 * MS
     looks_per_s: Annotated[float, Meta(ge=0.0, description="look budget, long-run rate; 0 looks at every frame")] = 3.0
     look_burst: Annotated[int, Meta(ge=1, description="looks that may be saved up")] = 6
-    heartbeat_ns: Annotated[int, Meta(ge=0, description="look at the whole picture at least this often")] = 4 * S
+    heartbeat_ns: Annotated[int, Meta(ge=0, description="look at the whole picture at least this often")] = 6 * S
     scene_threshold: Annotated[float, Meta(ge=0.0, le=1.0, description="glimpse change that counts as a new scene")] = 0.15
-    relook_ns: Annotated[int, Meta(ge=0, description="look again at one fixated thing after this long")] = 1 * S
+    relook_ns: Annotated[int, Meta(ge=0, description="look again at one thing after this long")] = 2500 * MS
     text_after_ns: Annotated[int, Meta(ge=0, description="fixation or pursuit this long before text is read")] = 300 * MS
     text_every_ns: Annotated[int, Meta(ge=0, description="read again while gaze stays, at most this often")] = 700 * MS
     text_crop_px: Annotated[int, Meta(ge=32, description="side of the square that is enlarged twice and read")] = 320
-    watch_every_ns: Annotated[int, Meta(ge=0, description="while a watch stands, look over the whole picture this often")] = 1 * S
+    watch_every_ns: Annotated[int, Meta(ge=0, description="while a watch stands, look over the whole picture this often")] = 2 * S
 
 
 class RememberConfig(Section, frozen=True):
     """What is kept."""
 
     ram_bytes: Annotated[int, Meta(ge=65536, description="everything remembered in memory, after every insert")] = 128 * MIB
-    token_share: Annotated[float, Meta(ge=0.0, le=1.0, description="share of ram_bytes for tokens")] = 0.5
+    token_share: Annotated[float, Meta(ge=0.0, le=1.0, description="share of ram_bytes set aside for tokens, at most 0.75")] = 0.5
+    token_policy: Annotated[TokenPolicy, Meta(description="which tokens are kept")] = "tiered"  # noqa: S105 (no password)
     concept_accept: Annotated[float, Meta(ge=0.0, le=1.0, description="cosine from which a concept is recognised")] = 0.55
     concept_ask: Annotated[float, Meta(ge=0.0, le=1.0, description="cosine from which the wearer is asked")] = 0.45
     concept_margin: Annotated[float, Meta(ge=0.0, le=1.0, description="lead over the next concept")] = 0.05
@@ -58,6 +82,16 @@ class RememberConfig(Section, frozen=True):
     text_accept: Annotated[float, Meta(ge=0.0, le=1.0, description="confidence from which a line is kept")] = 0.80
     gap_ns: Annotated[int, Meta(ge=0, description="longest gap inside one sighting")] = 3 * S
     place_same: Annotated[float, Meta(ge=0.0, le=1.0, description="cosine of overviews of one place")] = 0.60
+
+    @property
+    def token_bytes(self) -> int:
+        """What of ``ram_bytes`` is set aside for tokens where the models give any: at most three quarters, the facts need the rest."""
+        return int(min(self.token_share, 0.75) * self.ram_bytes)
+
+    @property
+    def matrix_bytes(self) -> int:
+        """What of ``ram_bytes`` is set aside for the matrix by which the log is searched."""
+        return min(16 * MIB, self.ram_bytes // 8)
 
 
 class SpeakConfig(Section, frozen=True):

@@ -23,6 +23,7 @@ from edge_runtime.protocol import (
     Event,
     Failed,
     Forget,
+    Gaze,
     Generate,
     Look,
     Say,
@@ -38,6 +39,8 @@ from edge_runtime.speak import Speaker
 from edge_runtime.types import Session
 
 _ANSWERED = (Look, Generate, Append, Search, Erase, Say)
+
+_NOTHING = Attended()
 
 
 class Pending(msgspec.Struct, frozen=True):
@@ -64,7 +67,7 @@ class CoreState(msgspec.Struct):
 
 
 class Snapshot(msgspec.Struct, frozen=True):
-    """All state of a core. Thumbnails and tokens keep their sizes and lose their bytes: they live in the log and the journal."""
+    """All state of a core but memory tokens. Thumbnails keep their sizes and lose their bytes, which live in the log."""
 
     core: CoreState
     attend: bytes
@@ -140,7 +143,7 @@ class Core:
         return dict(sorted(self.state.dropped.items()))
 
     def snapshot(self) -> bytes:
-        """All state, as bytes; a core restored from it goes on exactly as this one would."""
+        """All state, as bytes; a core restored from it commands exactly what this one would. Its token memory begins empty."""
         return codec.encode(Snapshot(self.state, self.attend.snapshot(), self.memory.snapshot(), self.speaker.snapshot()))
 
     def restore(self, data: bytes) -> None:
@@ -162,6 +165,8 @@ class Core:
             if not isinstance(event, Token | SpeechStarted):
                 del self.state.pending[event.answers]
         attended = self.attend.feed(event, cause, out)
+        if isinstance(event, Gaze) and attended == _NOTHING:
+            return  # most of all events: samples that wait for their frame, of which nobody else learns yet
         remembered = self.memory.feed(event, attended, cause, out)
         self.speaker.feed(event, attended, remembered, self.memory, out)
         for drop in (*attended.dropped, *remembered.dropped):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import IO
+from typing import IO, NoReturn
 
 import msgspec
 
@@ -23,6 +23,7 @@ class DecisionLog:
 
     def __init__(self, path: Path) -> None:
         self._path = path
+        self._owed_ns: int | None = None
         try:
             self._file: IO[bytes] = path.open("wb")
         except OSError as error:
@@ -40,7 +41,9 @@ class DecisionLog:
             raise _refused(self._path, error) from error
 
     def write(self, decision: Decision) -> None:
-        """Append one line."""
+        """Append one line; what is still to be removed goes first."""
+        if self._owed_ns is not None:
+            self.forget(self._owed_ns)
         try:
             self._file.write(_encoder.encode(decision) + b"\n")
             self._file.flush()
@@ -48,14 +51,42 @@ class DecisionLog:
             raise _refused(self._path, error) from error
 
     def forget(self, t_from_ns: int) -> int:
-        """Remove every decision made at or after ``t_from_ns``; returns how many."""
+        """Remove every decision made at or after ``t_from_ns``; returns how many. A disk that refuses is asked again by the next line."""
+        self._owed_ns = t_from_ns = t_from_ns if self._owed_ns is None else min(t_from_ns, self._owed_ns)
         try:
             self._file.close()
             gone = _drop(self._path, t_from_ns)
             self._file = self._path.open("ab")
         except OSError as error:
             raise _refused(self._path, error) from error
+        self._owed_ns = None
         return gone
+
+
+class AbsentDecisions(DecisionLog):
+    """Refuses every decision, where the disk takes no file from the beginning; there is nothing in it to forget.
+
+    Args:
+        reason: Why there is none.
+    """
+
+    def __init__(self, reason: DeviceError) -> None:
+        self._reason = reason
+
+    def __exit__(self, *exc: object) -> None:
+        """Nothing is open."""
+
+    def write(self, decision: Decision) -> NoReturn:
+        """Refuse.
+
+        Raises:
+            DeviceError: Always.
+        """
+        raise DeviceError(str(self._reason), hint=self._reason.hint)
+
+    def forget(self, t_from_ns: int) -> int:
+        """Nothing was kept."""
+        return 0
 
 
 def forget_decisions(path: Path, t_from_ns: int) -> int:

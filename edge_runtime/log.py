@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import contextlib
 import fcntl
+import heapq
 import sqlite3
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -19,12 +20,14 @@ import msgspec
 from edge_runtime.errors import Locked, LogError, StoreError
 from edge_runtime.log_contents import Found, Page, SessionInfo, Weights
 from edge_runtime.records import Query
+from edge_runtime.remember.recall import alike
 from edge_runtime.remember.words import needles
-from edge_runtime.store import LOCK_NAME, LOG_NAME
+from edge_runtime.store import LOG_NAME, open_store
+from edge_runtime.store_lock import LOCK_NAME
 from edge_runtime.store_rows import conditions
 from edge_runtime.store_schema import COLUMNS, from_row, version_of
 
-_FACTS = ("sightings", "places", "cites", "sessions", "totals")
+_FACTS = ("sightings", "places", "cites", "absorbed", "sessions", "totals")
 _PLACE = "(SELECT places.name FROM places WHERE places.session = sightings.session AND places.id = sightings.place_id)"
 
 
@@ -42,7 +45,7 @@ def run_of(log: Path) -> Path:
 
 
 def open_log(folder: Path) -> Log:
-    """Open a log to read it.
+    """Open a log to read it. If its run was cut short while it erased something, that is finished first: then alone it is written.
 
     Args:
         folder: Of the log, or of the run that wrote it.
@@ -64,6 +67,13 @@ def open_log(folder: Path) -> Log:
             raise StoreError(f"the log in {inner} cannot be read: {error.strerror}", hint="check who may read it") from error
         if lock is not None:
             _share(lock, inner)
+        with _reading(file):
+            owed = _owes(file)
+        if owed:
+            # Nothing may be read of what was to be forgotten.
+            stack.close()
+            open_store(inner, log_bytes=file.stat().st_size, resume=True).close()
+            return open_log(folder)
         with _reading(file):
             db = stack.enter_context(contextlib.closing(_connect(file)))
             version = _version(db, file)
@@ -103,17 +113,19 @@ class Log:
     def sessions(self) -> tuple[SessionInfo, ...]:
         """Every session, oldest first."""
         begun = "begun_unix_ns" if self.version >= 2 else "NULL"
+        merged = "sum(merged) - count(*)" if self.version >= 3 else "0"
         with _reading(self.file):
             sessions = self._db.execute(f"SELECT id, {begun} FROM sessions ORDER BY id").fetchall()  # noqa: S608
-            facts = self._db.execute("SELECT session, count(*), min(t_start_ns), max(t_end_ns) FROM sightings GROUP BY session")
+            counts = f"count(*), count(vector), {merged}, min(t_start_ns), max(t_end_ns)"
+            facts = self._db.execute(f"SELECT session, {counts} FROM sightings GROUP BY session")  # noqa: S608
             spans = {row[0]: row[1:] for row in facts}
             thumbs = self._db.execute("SELECT session, count(*), sum(length(jpeg)) FROM thumbs GROUP BY session")
             pictures = {row[0]: row[1:] for row in thumbs}
         made = []
         for number, begun_unix_ns in sessions:
-            count, first_ns, last_ns = spans.get(number, (0, None, None))
+            count, vectors, more, first_ns, last_ns = spans.get(number, (0, 0, 0, None, None))
             thumbs_count, thumb_bytes = pictures.get(number, (0, 0))
-            made.append(SessionInfo(number, begun_unix_ns, count, thumbs_count, thumb_bytes, first_ns, last_ns))
+            made.append(SessionInfo(number, begun_unix_ns, count, thumbs_count, thumb_bytes, first_ns, last_ns, vectors, more))
         return tuple(made)
 
     def kinds(self) -> dict[str, int]:
@@ -142,7 +154,7 @@ class Log:
         return Weights(main + wal, facts, thumbs, index, free, wal, main - free - facts - thumbs - index)
 
     def search(self, query: Query, *, words: str = "", session: int | None = None, offset: int = 0) -> Page:
-        """Sightings of all sessions that match, by session and within it by time.
+        """Sightings of all sessions that match, by session and within it by time; by likeness where the query has a vector.
 
         Args:
             query: As a run would ask. Its times are stream times, of every session alike.
@@ -158,16 +170,25 @@ class Log:
             where, values = f"{where} AND instr(name_key, ?) > 0", [*values, needle]
         if session is not None:
             where, values = f"{where} AND session = ?", [*values, session]
+        skip, limit = max(0, offset), max(0, query.limit)
         order = "session DESC, t_end_ns DESC, id DESC" if query.newest_first else "session, t_start_ns, id"
         with _reading(self.file):
             total = int(self._db.execute(f"SELECT count(*) FROM sightings WHERE {where}", values).fetchone()[0])  # noqa: S608
-            found = tuple(self._rows(where, values, order, max(0, query.limit), max(0, offset)))
-        return Page(found, total)
+            if query.key is None:
+                return Page(tuple(self._rows(where, values, order, limit, skip)), total)
+            # A stable choice: of those equally alike the one that comes first in order.
+            key, rows = query.key, self._rows(where, values, order, -1, 0)
+            return Page(tuple(heapq.nlargest(skip + limit, rows, key=lambda one: alike(one.sighting, key))[skip:]), total)
 
     def every(self) -> Iterator[Found]:
         """Every sighting of every session, oldest first, read as it goes."""
         with _reading(self.file):
             yield from self._rows("1", (), "session, t_start_ns, id", -1, 0)
+
+    def sighting(self, session: int, number: int) -> Found | None:
+        """One sighting; ``None`` if it is not there (any more)."""
+        with _reading(self.file):
+            return next(self._rows("session = ? AND id = ?", (session, number), "id", 1, 0), None)
 
     def thumb(self, session: int, thumb_id: str) -> bytes | None:
         """A thumbnail, as JPEG; ``None`` if it is not there (any more)."""
@@ -177,7 +198,8 @@ class Log:
 
     def _rows(self, where: str, values: Sequence[object], order: str, limit: int, offset: int) -> Iterator[Found]:
         # Only column names and question marks are put together here and above; what was asked for travels as values.
-        sql = f"SELECT session, {_PLACE}, {COLUMNS} FROM sightings WHERE {where} ORDER BY {order} LIMIT ? OFFSET ?"  # noqa: S608
+        columns = COLUMNS if self.version >= 3 else COLUMNS.replace("merged", "1")
+        sql = f"SELECT session, {_PLACE}, {columns} FROM sightings WHERE {where} ORDER BY {order} LIMIT ? OFFSET ?"  # noqa: S608
         for number, place, *row in self._db.execute(sql, (*values, limit, offset)):
             yield Found(number, from_row(tuple(row)), place or "")
 
@@ -199,6 +221,13 @@ def _share(lock: IO[bytes], folder: Path) -> None:
         raise Locked(
             f"a run holds the log in {folder} ({who})", hint="look at its page, or end the run: a log is read when its run is over"
         ) from error
+
+
+def _owes(file: Path) -> bool:
+    """Whether a run was cut short while it erased something."""
+    with contextlib.closing(_connect(file)) as db:
+        there = db.execute("SELECT 1 FROM sqlite_master WHERE name = 'owed'").fetchone() is not None
+        return there and db.execute("SELECT 1 FROM owed").fetchone() is not None
 
 
 def _connect(file: Path) -> sqlite3.Connection:

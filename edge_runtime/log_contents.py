@@ -17,6 +17,8 @@ class SessionInfo(Value, frozen=True):
         thumb_bytes: What these weigh, as JPEG.
         t_first_ns: Start of its earliest sighting, stream time; ``None`` without sightings.
         t_last_ns: End of its latest.
+        vectors: How many have a vector, and with it a search key.
+        merged: How many more they stand for: old sightings of one thing at one place that were made one.
     """
 
     session: int
@@ -26,6 +28,8 @@ class SessionInfo(Value, frozen=True):
     thumb_bytes: int
     t_first_ns: int | None
     t_last_ns: int | None
+    vectors: int = 0
+    merged: int = 0
 
 
 class Weights(Value, frozen=True):

@@ -320,6 +320,8 @@ class Erase(Message, frozen=True):
     sightings: tuple[int, ...] = ()
     t_first_ns: int = 0
     """The earliest trace of what is forgotten: a journal must lose everything from here on."""
+    rows: tuple[Row, ...] = ()
+    """What of the sightings lives on in part: the log writes it in the same transaction, so that no crash can lose it."""
 
 
 class Say(Message, frozen=True):

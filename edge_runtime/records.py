@@ -60,6 +60,7 @@ class Sighting(Value, frozen=True):
         gaze_ns: How long gaze rested on it.
         evidence: At least one look, best first, at most four.
         vector: float32 [G] of the best look, for things and concepts.
+        merged: How many sightings this one stands for: more than one only in the log, where old ones were merged to save room.
     """
 
     id: int
@@ -74,6 +75,7 @@ class Sighting(Value, frozen=True):
     gaze_ns: int
     evidence: tuple[Evidence, ...]
     vector: Vector | None = None
+    merged: int = 1
 
     def __post_init__(self) -> None:
         if not self.evidence:
@@ -90,22 +92,49 @@ class Row(Value, frozen=True):
     thumbs: tuple[Thumb, ...] = ()
 
 
+class Note(Value, frozen=True):
+    """What was seen in a stretch of time, in words."""
+
+    t_start_ns: int
+    t_end_ns: int
+    text: str
+
+
 class Slab(Value, frozen=True):
     """A set of memory tokens: what a policy keeps and a vision-language model is shown.
 
     Attributes:
         emb: float16 [N, D].
         pos: int32 [N, 3]: frame seq, row, column; original, never renumbered.
-        t_ns: int64 [N]: capture times.
+        t_ns: int64 [N]: capture time of the earliest source token each stands for.
+        t_end_ns: int64 [N]: of the latest; the same where nothing was merged.
         weight: float32 [N]: how many source tokens each stands for.
-        salience: float32 [N].
+        salience: float32 [N]: what keeping it is worth, within one policy.
+        notes: What is told in words instead, in order of time; counted as a token for every four characters.
     """
 
     emb: TokenArray
     pos: npt.NDArray[np.int32]
     t_ns: npt.NDArray[np.int64]
+    t_end_ns: npt.NDArray[np.int64]
     weight: npt.NDArray[np.float32]
     salience: npt.NDArray[np.float32]
+    notes: tuple[Note, ...] = ()
+
+
+class RetrievalCue(Value, frozen=True):
+    """What a question offers to find memory tokens by; any of it may be missing.
+
+    Attributes:
+        vector: float32 [G], unit norm, in the space of the regions' vectors: a picture of the thing, or its name by an encoder that
+            aligns the two.
+        tokens: float16 [L,D], in the space of the memory's tokens.
+        t_now_ns: When it is asked.
+    """
+
+    vector: Vector | None = None
+    tokens: TokenArray | None = None
+    t_now_ns: int = 0
 
 
 class Dropped(Value, frozen=True):
@@ -169,6 +198,8 @@ class Query(Value, frozen=True):
         text: Words that a text sighting must hold, or ``""``.
         t_from_ns: Sightings that end at or after this.
         t_to_ns: Sightings that start at or before this.
+        key: A vector float32 [G] to compare with: the most alike come first, equals in the order asked for, and what has no vector of
+            this length does not match.
         newest_first: Order.
         limit: At most this many rows.
     """
@@ -180,3 +211,4 @@ class Query(Value, frozen=True):
     t_to_ns: int = 2**62
     newest_first: bool = True
     limit: int = 16
+    key: Vector | None = None

@@ -49,6 +49,7 @@ class Key:
         default: Its default.
         meaning: What it does.
         bounds: Pairs of an operator (``>=``, ``>``, ``<=``, ``<``) and a number.
+        choices: The words it takes, where it does not take any.
     """
 
     name: str
@@ -56,6 +57,7 @@ class Key:
     default: Setting
     meaning: str
     bounds: tuple[tuple[str, float], ...]
+    choices: tuple[str, ...] = ()
 
     @property
     def env(self) -> str:
@@ -65,7 +67,7 @@ class Key:
     @property
     def accepts(self) -> str:
         """What it accepts, in words: ``"a whole number >= 1"``."""
-        kind = _KINDS[self.kind]
+        kind = f"one of {', '.join(self.choices)}" if self.choices else _KINDS[self.kind]
         if units := units_of(self.name):
             smallest, *larger = units
             kind = f"a whole number of {'bytes' if smallest == 'B' else smallest}, or a number with {' or '.join(larger)}"
@@ -122,8 +124,8 @@ def keys() -> dict[str, Key]:
                 kind = kind.type
             limits = {">=": "ge", ">": "gt", "<=": "le", "<": "lt"}
             bounds = tuple((sign, getattr(kind, name)) for sign, name in limits.items() if getattr(kind, name, None) is not None)
-            name = f"{section.name}.{field.name}"
-            found[name] = Key(name=name, kind=type(field.default), default=field.default, meaning=meaning, bounds=bounds)
+            name, choices = f"{section.name}.{field.name}", getattr(kind, "values", ())
+            found[name] = Key(name, type(field.default), field.default, meaning, bounds, tuple(choices))
     return found
 
 
@@ -219,7 +221,7 @@ def _typed(key: Key, value: object, *, written: bool) -> Setting:
     """Bring a value to its type. What was ``written`` as a word is read; what TOML already typed is only checked."""
     units = units_of(key.name)
     if isinstance(value, str):
-        if key.kind is str and value:
+        if key.kind is str and value and (not key.choices or value in key.choices):
             return value
         if units:
             return parse_quantity(value, units)

@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+
+import msgspec
 
 from edge_runtime.records import Query, Row, Scope, Sighting
 from edge_runtime.remember import scopes as rules
+from edge_runtime.remember.likeness import usable
 from edge_runtime.remember.words import fold, needles
-from edge_runtime.store_schema import COLUMNS, INSERT, from_row, to_row
+from edge_runtime.store_keys import key_of
+from edge_runtime.store_schema import ANEW, COLUMNS, INSERT, evidence_of, from_row, to_row
+from edge_runtime.types import Value
 
 Key = tuple[int, int]
 """Session and number of a sighting."""
@@ -20,7 +25,7 @@ def conditions(query: Query) -> tuple[str, list[object]] | None:
     The same as :func:`edge_runtime.remember.recall.matching` means in memory.
     """
     words = needles(query.text)
-    if query.text and not words:
+    if (query.text and not words) or (query.key is not None and usable(query.key, 0) is None):
         return None
     clauses = ["t_end_ns >= ?", "t_start_ns <= ?"]
     values: list[object] = [query.t_from_ns, query.t_to_ns]
@@ -28,16 +33,45 @@ def conditions(query: Query) -> tuple[str, list[object]] | None:
         if wanted:
             clauses.append(f"{column} IN ({', '.join('?' * len(wanted))})")
             values.extend(wanted)
+    if query.key is not None:
+        clauses.append("length(vector) = ?")
+        values.append(query.key.size * 2)
     clauses.extend("instr(words, ?) > 0" for _ in words)
     return " AND ".join(clauses), [*values, *words]
 
 
-def write(db: sqlite3.Connection, session: int, rows: Sequence[Row]) -> tuple[int, int]:
-    """Write rows, replacing those known; returns how many thumbnails were new, and their bytes."""
+class Written(Value, frozen=True):
+    """What became of rows.
+
+    Attributes:
+        thumbs: How many thumbnails were new.
+        nbytes: What these weigh.
+        undone: The sightings that had been merged with one that was written again.
+        lost: How many these stood for, beside those written again: they are gone.
+    """
+
+    thumbs: int
+    nbytes: int
+    undone: tuple[int, ...] = ()
+    lost: int = 0
+
+
+def write(db: sqlite3.Connection, session: int, rows: Sequence[Row]) -> Written:
+    """Write rows, replacing those known.
+
+    What is told anew of a sighting that was merged with others undoes that: it may have another name now, and must be found and
+    forgotten by it. The others go; they were among the oldest, which had to make room.
+    """
     thumbs = nbytes = 0
+    undone: list[int] = []
+    lost: set[int] = set()
     for row in rows:
         sighting = row.sighting
-        db.execute(INSERT, to_row(session, sighting))
+        for host in hosts_of(db, session, (sighting.id,)):
+            lost.update(number for (number,) in db.execute("SELECT sighting FROM absorbed WHERE session = ? AND host = ?", host))
+            delete(db, [host])
+            undone.append(host[1])
+        put(db, session, sighting)
         if sighting.place_id is not None:
             db.execute("INSERT OR REPLACE INTO places VALUES (?, ?, ?)", (session, sighting.place_id, row.place))
         taken_ns = {look.thumb_id: look.t_ns for look in sighting.evidence}
@@ -47,8 +81,32 @@ def write(db: sqlite3.Connection, session: int, rows: Sequence[Row]) -> tuple[in
                 done = db.execute("INSERT OR IGNORE INTO thumbs (session, id, t_ns, jpeg) VALUES (?, ?, ?, ?)", values)
                 thumbs += done.rowcount
                 nbytes += done.rowcount * len(thumb.data)
-        _cite(db, session, sighting)
-    return thumbs, nbytes
+    return Written(thumbs, nbytes, tuple(undone), len(lost.difference(row.sighting.id for row in rows)))
+
+
+def put(db: sqlite3.Connection, session: int, sighting: Sighting) -> None:
+    """Write one sighting with its search key, and note what it cites; a thumbnail that nothing cites any more goes."""
+    db.execute(INSERT, to_row(session, sighting))
+    key = key_of(sighting.vector)
+    if key is not None:
+        db.execute("INSERT INTO likeness VALUES (?, ?, ?)", (session, sighting.id, key.tobytes()))
+    _cite(db, session, sighting)
+
+
+def hosts_of(db: sqlite3.Connection, session: int, sightings: Iterable[int]) -> set[Key]:
+    """The rows that stand for these sightings of a session, among others."""
+    sql = "SELECT host FROM absorbed WHERE session = ? AND sighting = ?"
+    return {(session, host) for number in sightings for (host,) in db.execute(sql, (session, number))}
+
+
+def stood_for(db: sqlite3.Connection, key: Key, sighting: Sighting) -> tuple[Sighting, ...]:
+    """The sightings that a row stands for, as far as is still known: when, and in which looks; itself if it was never merged."""
+    sql = "SELECT sighting, t_start_ns, t_end_ns, evidence FROM absorbed WHERE session = ? AND host = ?"
+    parts = db.execute(sql, key).fetchall() if sighting.merged > 1 else []
+    return tuple(
+        msgspec.structs.replace(sighting, id=number, t_start_ns=start_ns, t_end_ns=end_ns, evidence=evidence_of(looks), merged=1)
+        for number, start_ns, end_ns, looks in parts
+    ) or (sighting,)
 
 
 def delete(db: sqlite3.Connection, keys: Iterable[Key]) -> int:
@@ -70,15 +128,29 @@ def erase(db: sqlite3.Connection, session: int, scope: Scope, sightings: Sequenc
     """
     before = _count(db)
     if scope.kind == "all":
-        for sql in ("DELETE FROM cites", "DELETE FROM sightings", "DELETE FROM places", "DELETE FROM thumbs"):
-            db.execute(sql)
-        # Of the sessions nothing stays but the number of the one at hand, so that the next gets another: not even a date.
-        db.execute("DELETE FROM sessions WHERE id != ?", (session,))
-        db.execute("UPDATE sessions SET begun_unix_ns = NULL")
-        return before
+        _erase_all(db, session)
+    else:
+        _erase_some(db, session, scope, sightings)
+    for statement in ANEW:
+        db.execute(statement)
+    after = _count(db)
+    return before[0] - after[0], before[1] - after[1]
+
+
+def _erase_all(db: sqlite3.Connection, session: int) -> None:
+    for table in ("cites", "sightings", "likeness", "absorbed", "places", "thumbs"):
+        db.execute(f"DELETE FROM {table}")  # noqa: S608
+    db.execute("UPDATE totals SET merged_session = 0, merged_to_ns = 0")
+    # Of the sessions nothing stays but the number of the one at hand, so that the next gets another: not even a date.
+    db.execute("DELETE FROM sessions WHERE id != ?", (session,))
+    db.execute("UPDATE sessions SET begun_unix_ns = NULL")
+
+
+def _erase_some(db: sqlite3.Connection, session: int, scope: Scope, sightings: Sequence[int]) -> None:
     gone = _in_scope(db, session, scope)
-    for number in sightings:
-        gone.update(_read(db, "session = ? AND id = ?", (session, number)))
+    for key in {*((session, number) for number in sightings), *hosts_of(db, session, sightings)}:
+        gone.update(_read(db, "session = ? AND id = ?", key))
+    parts = {key: stood_for(db, key, sighting) for key, sighting in gone.items()}
     for (theirs, _), sighting in gone.items():
         db.execute("UPDATE places SET name = '' WHERE session = ? AND id = ?", (theirs, sighting.place_id))
         pictures = [(theirs, look.thumb_id) for look in sighting.evidence if look.thumb_id is not None]
@@ -88,15 +160,15 @@ def erase(db: sqlite3.Connection, session: int, scope: Scope, sightings: Sequenc
         db.execute("DELETE FROM thumbs WHERE session = ? AND t_ns >= ?", (session, scope.t_from_ns))
     else:
         for theirs in {key[0] for key in gone}:
-            spans = rules.spans_of(sighting for key, sighting in gone.items() if key[0] == theirs)
-            db.executemany("DELETE FROM thumbs WHERE session = ? AND t_ns BETWEEN ? AND ?", [(theirs, *span) for span in spans])
+            spans = rules.spans_of(part for key in gone if key[0] == theirs for part in parts[key])
+            taken = db.execute("SELECT number, t_ns FROM thumbs WHERE session = ?", (theirs,))
+            within = [(number,) for number, t_ns in taken if rules.within(t_ns, spans)]
+            db.executemany("DELETE FROM thumbs WHERE number = ?", within)
     if scope.kind == "place":
         db.execute("DELETE FROM places WHERE session = ? AND id = ?", (session, scope.place_id))
     if scope.kind == "thing":
         called = [row for row in db.execute("SELECT session, id, name FROM places WHERE name != ''") if rules.mentions(row[2], scope.name)]
         db.executemany("UPDATE places SET name = '' WHERE session = ? AND id = ?", [row[:2] for row in called])
-    after = _count(db)
-    return before[0] - after[0], before[1] - after[1]
 
 
 def _in_scope(db: sqlite3.Connection, session: int, scope: Scope) -> dict[Key, Sighting]:
@@ -110,21 +182,25 @@ def _in_scope(db: sqlite3.Connection, session: int, scope: Scope) -> dict[Key, S
         return {}
     found = _read(db, "name_key = ?", (folded,))
     found.update(_read(db, " AND ".join(["instr(words, ?) > 0"] * len(wanted)), wanted))
-    looks = {theirs: rules.looks_of(s for key, s in found.items() if key[0] == theirs) for theirs in {key[0] for key in found}}
-    for (theirs, _), sighting in list(found.items()):
-        beside = _read(
-            db,
-            "session = ? AND t_end_ns >= ? AND t_start_ns <= ? AND kind IN ('label', 'thing')",
-            (theirs, sighting.t_start_ns, sighting.t_end_ns),
-        )
-        found.update({key: other for key, other in beside.items() if rules.same_thing(other, looks[theirs])})
+    looks: dict[int, rules.Looks] = {}
+    for key, sighting in found.items():
+        looks[key[0]] = looks.get(key[0], frozenset()) | rules.looks_of(stood_for(db, key, sighting))
+    for theirs, shown in looks.items():
+        # All of them once, rather than a search through all that came later for each that was found.
+        for key, other in _each(db, "session = ? AND kind IN ('label', 'thing')", (theirs,)):
+            if key not in found and any(rules.same_thing(part, shown) for part in stood_for(db, key, other)):
+                found[key] = other
     return found
 
 
 def _read(db: sqlite3.Connection, where: str, values: Sequence[object]) -> dict[Key, Sighting]:
+    return dict(_each(db, where, values))
+
+
+def _each(db: sqlite3.Connection, where: str, values: Sequence[object]) -> Iterator[tuple[Key, Sighting]]:
     # ``where`` is always one of this module's own.
-    rows = db.execute(f"SELECT session, {COLUMNS} FROM sightings WHERE {where}", tuple(values)).fetchall()  # noqa: S608
-    return {(row[0], row[1]): from_row(row[1:]) for row in rows}
+    for row in db.execute(f"SELECT session, {COLUMNS} FROM sightings WHERE {where}", tuple(values)):  # noqa: S608
+        yield (row[0], row[1]), from_row(row[1:])
 
 
 def _cite(db: sqlite3.Connection, session: int, sighting: Sighting) -> None:

@@ -78,6 +78,7 @@ class Percept(Value, frozen=True):
         eye_kind: Its kind.
         signals: The frame's signals.
         quality: 0..1, how far this moment can be trusted (gaze confidence, light, sharpness).
+        stay: Counts the things that gaze rests on, over several eye movements each; ``None`` while it rests on none.
     """
 
     frame_seq: int
@@ -88,6 +89,7 @@ class Percept(Value, frozen=True):
     eye_kind: EyeKind | None
     signals: Signals
     quality: float
+    stay: int | None = None
 
 
 RegionKind = Literal["foveal", "overview", "text", "watch"]
@@ -151,7 +153,7 @@ class Thumb(Value, frozen=True):
     """A small JPEG as evidence. The core carries it and never opens it.
 
     Attributes:
-        id: Unique within a session, ``"<frame_seq>-<region>"``.
+        id: Unique within a session, ``"<frame_seq>-<look>-<region>"``: two looks may be taken at one frame.
         nbytes: Size of the JPEG; counted against the budget even where ``data`` is absent.
         data: The JPEG; ``None`` in a journal, which keeps no pixels unless recording is on.
     """

@@ -27,11 +27,12 @@ from edge_runtime.protocol import (
     WatchSet,
 )
 from edge_runtime.records import Concept, Evidence, Query, Sighting, SightingKind, What
-from edge_runtime.remember.recall import answer
+from edge_runtime.remember.gazes import Regard
+from edge_runtime.remember.recall import Likeness, alike, answer
 from edge_runtime.speak import Speaker
 from edge_runtime.speak.recollection import Fetched, Recollection
 from edge_runtime.speech import Decision, Response
-from edge_runtime.types import Box, Capabilities, LabelHint, LookedRegion, TextLine
+from edge_runtime.types import Box, Capabilities, LabelHint, LookedRegion, TextLine, Vector
 from gaze.types import EyeEvent, EyeKind, Stage
 
 MS = 1_000_000
@@ -67,6 +68,7 @@ def sighting(
     place_id: int | None = 2,
     box: Box = HERE,
     confidence: float = 0.9,
+    vector: Vector | None = None,
 ) -> Sighting:
     return Sighting(
         id=number,
@@ -80,6 +82,7 @@ def sighting(
         gazed=gazed,
         gaze_ns=ns((end_s - start_s if gazed else 0.0) if gaze_s is None else gaze_s),
         evidence=(look_at(end_s, box),),
+        vector=vector,
     )
 
 
@@ -91,6 +94,8 @@ class Shelf:
         self.taught = {c.name: c for c in concepts}
         self.complete_since_ns = 0
         self.beside: dict[int, tuple[str, ...]] = {}
+        self.regards: tuple[Regard, ...] = ()
+        self.places: dict[int, str] = {}
 
     @property
     def concepts(self) -> Mapping[str, Concept]:
@@ -100,14 +105,29 @@ class Shelf:
         return answer(self.sightings, query)
 
     def place_name(self, place_id: int | None, *, apart_from: str = "") -> str:
-        return f"at place {place_id}" if place_id is not None else ""
+        return self.places.get(place_id, f"at place {place_id}") if place_id is not None else ""
 
     def neighbours(self, sighting: Sighting) -> tuple[str, ...]:
         return self.beside.get(sighting.id, ())
 
+    def looked_at(self, t_ns: int) -> tuple[Regard, ...]:
+        return tuple(regard for regard in self.regards if regard.t_ns <= t_ns)
+
+    def likeness(self, sighting: Sighting, vector: Vector) -> Likeness:
+        score = alike(sighting, vector)
+        return "same" if score >= 0.55 else "similar" if score >= 0.45 else "other"
+
 
 def past(shelf: Shelf, now_s: float, fetched: Iterable[Fetched] = (), capabilities: Capabilities = POCKET) -> Recollection:
-    return Recollection(shelf, capabilities, now_ns=ns(now_s), origin_ns=0, known_from_ns=0, fetched=tuple(fetched))
+    return Recollection(
+        shelf,
+        capabilities,
+        now_ns=ns(now_s),
+        origin_ns=0,
+        known_from_ns=0,
+        fetched=tuple(fetched),
+        regards=shelf.looked_at(ns(now_s)),
+    )
 
 
 class Theatre:

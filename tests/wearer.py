@@ -100,7 +100,9 @@ class Wearer:
         self.dropped.extend((drop.what, drop.reason, drop.count) for drop in result.dropped)
         for command in out.commands:
             if isinstance(command, Erase) and self.store is not None:
-                self.feed(Erased(t_ns=event.t_ns, answers=command.id, receipt=self.store.erase(command.scope, command.sightings)))
+                self.feed(
+                    Erased(t_ns=event.t_ns, answers=command.id, receipt=self.store.erase(command.scope, command.sightings, command.rows))
+                )
             if isinstance(command, Append) and self.log == "stores":
                 if self.store is not None:
                     self.store.append(command.rows)
@@ -156,7 +158,7 @@ class Wearer:
 
     def rows(self) -> list[Row]:
         """Every row sent to the log so far."""
-        return [row for command in self.commands if isinstance(command, Append) for row in command.rows]
+        return [row for command in self.commands if isinstance(command, Append | Erase) for row in command.rows]
 
     def count(self, what: str, reason: str) -> int:
         """How many of something were let go for a reason."""

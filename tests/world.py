@@ -30,6 +30,8 @@ def axis(number: int) -> Vector:
 
 
 MUG, CAT, DOOR, WALL = (axis(n) for n in range(4))
+LETTER = np.full(4, -0.5, np.float32)
+"""Like none of them."""
 
 # What the wearer looks at, from when to when (seconds): name, vector, label, text.
 SCENES: tuple[tuple[float, float, str, Vector, str, str], ...] = (
@@ -38,7 +40,7 @@ SCENES: tuple[tuple[float, float, str, Vector, str, str], ...] = (
     (10.0, 14.0, "cat", CAT, "tabby", ""),
     (14.0, 20.0, "wall", WALL, "", ""),
     (20.0, 24.0, "mug", MUG, "", ""),
-    (24.0, 30.0, "letter", WALL, "", "PIN 4071"),
+    (24.0, 30.0, "letter", LETTER, "", "PIN 4071"),
     (30.0, 36.0, "cat", CAT, "tabby", ""),
 )
 LENGTH_NS = 36 * S

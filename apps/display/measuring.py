@@ -116,9 +116,14 @@ class Meters:
 
     def _stores(self, core: Core) -> Iterator[Store]:
         config = core.config
-        yield Store("memory", core.nbytes(), config.remember.ram_bytes, "facts, pictures, vectors, tokens; the oldest go first")
+        yield Store(
+            "memory",
+            core.nbytes(),
+            config.remember.ram_bytes,
+            "facts, pictures, vectors, tokens, the search matrix; what is old is merged or goes",
+        )
         if self._log is not None:
-            note = "on disk: facts with small pictures; the oldest go first"
+            note = "on disk: facts with small pictures; the oldest are merged, then go"
             yield Store("log", _size(self._log / LOG_NAME), config.store.log_bytes, note)
         if self._journal is not None:
             pixels = "with small pictures" if config.journal.record_pixels else "without pictures"

@@ -53,7 +53,7 @@ GOODBYE_S = 0.2
 FINISH_S = 0.5
 """For a picture that is being decoded."""
 STOP_S = 1.0
-_THUMB = re.compile(r"thumb/([0-9]{1,19}-[0-9]{1,9})\.jpg")
+_THUMB = re.compile(r"thumb/([0-9]{1,19}(?:-[0-9]{1,19}){1,2})\.jpg")
 _TYPES = {
     ".html": "text/html; charset=utf-8",
     ".css": "text/css; charset=utf-8",

@@ -1,7 +1,8 @@
 """Attend: what the wearer attends to, and what is therefore worth a look.
 
 Most frames are not encoded. A look is called for by, in this order: a lesson under way, text held under the gaze, a new
-fixation, a new scene, the heartbeat. Each asks the look budget first; what the budget refuses is counted.
+stay of the gaze, a new scene, the heartbeat. What is looked at on and does not change is looked at less. Each look asks the look budget
+first; what the budget refuses is counted.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ import numpy as np
 
 from edge_runtime import codec
 from edge_runtime.attend import budget, pairing, regions
+from edge_runtime.attend.stay import Stay
 from edge_runtime.config import AttendConfig, S
 from edge_runtime.facts import Attended
 from edge_runtime.outbox import Outbox
@@ -32,18 +34,23 @@ from edge_runtime.protocol import (
 from edge_runtime.records import Dropped
 from edge_runtime.remember.lessons import LESSON_NS, Lesson
 from edge_runtime.remember.likeness import usable
-from edge_runtime.types import Percept, Region, Session
+from edge_runtime.types import Percept, Region, Session, Vector
 from gaze.types import EyeEvent
 
 _EYES = 8
+_BARE = 16
+"""Things known to bear no text, the last ones."""
 _LESSON_EVERY_NS = S // 2
 _STILL_MOTION = 0.06
 """Mean luma change from frame to frame above which a picture is too smeared to be worth a look at the whole."""
+_STEADY_MOTION = 0.03
+"""The same for a part of it, and for reading: small print smears sooner."""
 _SCENE_WAIT_NS = S
 """A new scene is looked at once the head is still, or after this long in any case."""
 _EYE_GRACE_NS = 150_000_000
 """A provisional eye event is taken to go on for this long after its last report."""
 _POWER = {"full": 1.0, "reduced": 0.5, "low": 0.25}
+"""Share of the looks a second that the board's power leaves. At ``low`` names are given up too, unless a watch waits for one."""
 
 
 class AttendState(msgspec.Struct):
@@ -52,12 +59,9 @@ class AttendState(msgspec.Struct):
     pairing: pairing.PairingState = msgspec.field(default_factory=pairing.PairingState)
     budget: budget.BudgetState = msgspec.field(default_factory=budget.BudgetState)
     eyes: list[EyeEvent] = []
-    looked_eye: int = -1
-    looked_ns: int = -(10**18)
-    read_eye: int = -1
-    read_ns: int = -(10**18)
-    read_void: bool = False
-    read_open: bool = False
+    stay: Stay | None = None
+    stays: int = 0
+    bare: list[Vector] = []
     overview_ns: int | None = None
     watch_ns: int = -(10**18)
     glimpse: bytes = b""
@@ -109,8 +113,8 @@ class Attend:
                 state.lesson = None if event.concept.views else Lesson(event.concept.name, event.t_ns)
             case Looked() if cause is not None:
                 self._looked(event, cause)
-            case Failed() if cause is not None and cause.why == "text":
-                state.read_open = False
+            case Failed() if cause is not None and cause.why == "text" and state.stay is not None:
+                state.stay.reading = False
             case WatchSet():
                 state.watches = [*state.watches, event.watch][-64:]
             case WatchRemoved():
@@ -120,7 +124,8 @@ class Attend:
             case Forget():
                 # Frames that still wait for their gaze may show what is to be forgotten.
                 dropped = (Dropped("frame", "forgotten", len(state.pairing.waiting)),) if state.pairing.waiting else ()
-                state.pairing.waiting, state.glimpse, state.lesson, state.read_void = [], b"", None, False
+                state.pairing.waiting, state.glimpse, state.lesson = [], b"", None
+                state.stay, state.bare = None, []
             case Tick():
                 if state.lesson is not None and event.t_ns - state.lesson.t_ns >= LESSON_NS:
                     state.lesson = None
@@ -144,6 +149,8 @@ class Attend:
         percepts, boundary_ns = [], None
         for pair in pairing.ready(self.state.pairing, now_ns, wait_ns, tolerance_ns):
             percept = self._percept(pair)
+            if self._rest(percept, pair.frame):
+                percept = msgspec.structs.replace(percept, stay=self.state.stays)
             percepts.append(percept)
             if self._new_scene(percept):
                 boundary_ns = percept.t_capture_ns
@@ -155,13 +162,20 @@ class Attend:
         self.state.eyes = [*kept, event][-_EYES:]
 
     def _looked(self, event: Looked, cause: Look) -> None:
-        state = self.state
         if cause.why == "teach":
             self._studied(event)
-        if cause.why == "text":
-            state.read_open = False
-            if cause.eye_id == state.read_eye:
-                state.read_void = not any(region.lines for region in event.regions)
+        stay = self.state.stay
+        if stay is None or event.t_capture_ns < stay.t_start_ns:
+            return
+        for region in event.regions:
+            if region.kind == "text":
+                stay.was_read(region)
+                if not region.lines and not region.unread and stay.vector is not None:
+                    self.state.bare = [*self.state.bare, stay.vector][-_BARE:]
+            elif region.kind == "foveal":
+                stay.was_named(region)
+                if cause.why != "glance":
+                    stay.was_seen(usable(region.vector, self._session.capabilities.vector_dim), self.state.bare)
 
     def _studied(self, event: Looked) -> None:
         """A look of a lesson: there are more until so many views agree. Memory goes by the same rule, and keeps those."""
@@ -197,6 +211,18 @@ class Attend:
             if event.kind in ("fixation", "pursuit") and event.t_start_ns <= t_ns <= event.t_end_ns + grace_ns:
                 return event
         return None
+
+    def _rest(self, percept: Percept, frame: FrameSeen) -> bool:
+        """Follow the gaze: it stays where it was, or begins to rest on something else; returns whether it rests at all."""
+        gaze, t_ns = percept.gaze, percept.t_capture_ns
+        if percept.eye_id is None or gaze is None or gaze.x_norm is None or gaze.y_norm is None:
+            return False
+        stay, aspect = self.state.stay, frame.width_px / frame.height_px
+        if stay is None or not stay.goes_on(t_ns, gaze.x_norm, gaze.y_norm, hfov_deg=self._config.hfov_deg, aspect=aspect):
+            stay = self.state.stay = Stay(t_ns, t_ns, gaze.x_norm, gaze.y_norm)
+            self.state.stays += 1
+        stay.t_end_ns, stay.x_norm, stay.y_norm = t_ns, gaze.x_norm, gaze.y_norm
+        return True
 
     def _new_scene(self, percept: Percept) -> bool:
         """Compare with the scene last looked at, not with the last frame: slow drift adds up to a change too.
@@ -244,17 +270,21 @@ class Attend:
             if t_ns - state.lesson_ns >= _LESSON_EVERY_NS:
                 wishes.append(("teach", (at,), 1.0))
             return wishes
+        stay = state.stay if eye is not None else None
+        steady = percept.signals.motion <= _STEADY_MOTION
         # Text comes first: it is legible for as long as the gaze holds, while a thing looked at is looked at again.
         if eye is not None and gaze is not None and t_ns - eye.t_start_ns >= config.text_after_ns and self._session.capabilities.text:
-            fresh = eye.id != state.read_eye
-            again = not state.read_open and not state.read_void and t_ns - state.read_ns >= config.text_every_ns
             part = regions.text(gaze.x_norm or 0.0, gaze.y_norm or 0.0, frame.width_px, frame.height_px, config.text_crop_px)
-            if part is not None and (fresh or again):
+            due = stay is not None and steady and stay.wants_reading(t_ns, config.text_every_ns, config.relook_ns)
+            if part is not None and (everything or due):
                 wishes.append(("text", (part,), 1.0))
-        if at is not None and (eye is not None or everything):
-            known = eye is not None and eye.id == state.looked_eye and t_ns - state.looked_ns < config.relook_ns
-            if everything or not known:
+        naming = state.power != "low" or bool(state.watches)
+        if at is not None:
+            at = at if naming else msgspec.structs.replace(at, want=tuple(want for want in at.want if want != "labels"))
+            if everything or (stay is not None and stay.wants_look(t_ns, config.relook_ns, steady=steady)):
                 wishes.append(("fixation", (at,), 1.0))
+            elif naming and stay is not None and stay.wants_name(t_ns, watched=bool(state.watches)):
+                wishes.append(("glance", (regions.named(at),), 0.25))
         whole = self._whole(percept, frame, everything)
         if whole is not None:
             wishes.append(whole)
@@ -278,14 +308,15 @@ class Attend:
 
     def _note(self, why: str, percept: Percept) -> None:
         state, t_ns = self.state, percept.t_capture_ns
+        stay = state.stay if percept.eye_id is not None else None
         if why in ("teach", "fixation"):
-            state.looked_eye, state.looked_ns = percept.eye_id if percept.eye_id is not None else -1, t_ns
+            if stay is not None:
+                stay.looked(t_ns)
             if why == "teach":
                 state.lesson_ns = t_ns
-        elif why == "text":
-            fresh = percept.eye_id != state.read_eye
-            state.read_eye, state.read_ns = percept.eye_id if percept.eye_id is not None else -1, t_ns
-            state.read_void, state.read_open = state.read_void and not fresh, True
+        elif why in ("text", "glance"):
+            if stay is not None:
+                (stay.read if why == "text" else stay.naming)(t_ns)
         else:
             state.watch_ns = t_ns
             if why != "watch":

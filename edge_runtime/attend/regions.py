@@ -22,6 +22,11 @@ def foveal(x_norm: float, y_norm: float, width_px: int, height_px: int, hfov_deg
     return None if box is None else Region("foveal", box, ("vector", "labels", "tokens", "thumb"))
 
 
+def named(region: Region) -> Region:
+    """The same part of the picture, only to be named: a fraction of the cost."""
+    return Region(region.kind, region.box, ("labels", "thumb"))
+
+
 def text(x_norm: float, y_norm: float, width_px: int, height_px: int, side_px: int) -> Region | None:
     """The square that is read, moved rather than cut where it meets the picture's edge; ``None`` with gaze outside."""
     if not (0.0 <= x_norm <= 1.0 and 0.0 <= y_norm <= 1.0):

@@ -70,11 +70,8 @@ def forget_ended(run: Path, store: Store, scope: Scope) -> Outcome:
     except (JournalError, msgspec.MsgspecError, ValueError) as error:
         return Outcome(store.erase(scope), trouble=str(error))
     order, rows = _forget_in(core, scope)
-    # Read before they are erased: a fact that lives on in part is written again with the pictures that may stay.
-    rows = [_with_pictures(row, store) for row in rows]
-    receipt = store.erase(scope, order.sightings)
-    if rows:
-        store.append(rows)
+    # Read before they are erased: a fact that lives on in part is written again with the pictures that may stay, in one transaction.
+    receipt = store.erase(scope, order.sightings, [_with_pictures(row, store) for row in rows])
     with Journal(run / "journal", head, core.snapshot, again=True) as journal:
         t_from_ns = journal.forget(order.t_first_ns, end_ns, scope)
     if (run / "decisions.jsonl").exists():
@@ -108,6 +105,7 @@ def _feed(core: Core, event: Event, orders: list[Erase], rows: dict[int, Row]) -
         for command in _worked(core.feed(waiting.pop(0))):
             if isinstance(command, Erase):
                 orders.append(command)
+                rows.update({row.sighting.id: row for row in command.rows})
                 waiting.append(Erased(t_ns=core.state.t_ns, answers=command.id, receipt=Receipt(0)))
             else:
                 rows.update({row.sighting.id: row for row in command.rows})

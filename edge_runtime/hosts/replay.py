@@ -1,7 +1,7 @@
 """The replay host: everything in one thread, on a virtual clock.
 
-Frames, gaze, ticks and the wearer's words are fed in order of arrival; workers are called inline and answer at once in stream time.
-The same input gives the same decisions; wall time enters nothing but :class:`Cost`.
+Frames, gaze, ticks and the wearer's words are fed in order of arrival; workers are called inline and answer at once in stream time,
+or as late as a board's profile says. The same input gives the same decisions; wall time enters nothing but :class:`Cost`.
 """
 
 from __future__ import annotations
@@ -10,15 +10,34 @@ import heapq
 import time
 from collections.abc import Iterable, Iterator, Sequence
 
+import msgspec
+
 from edge_runtime import pixels
 from edge_runtime.config import MS, S
 from edge_runtime.core import Core
 from edge_runtime.decisions import DecisionLog
 from edge_runtime.hosts.capture import Frame
 from edge_runtime.hosts.host import TICK_NS, Cost, Host, Observer, Work
+from edge_runtime.hosts.pace import Pace, PacedLooks
 from edge_runtime.hosts.workers import Workers
 from edge_runtime.journal import Journal
-from edge_runtime.protocol import Append, Erase, Event, Eye, Failed, FrameSeen, Gaze, Generate, Look, Search, Tick
+from edge_runtime.protocol import (
+    Append,
+    Erase,
+    Erased,
+    Event,
+    Eye,
+    Failed,
+    Found,
+    FrameSeen,
+    Gaze,
+    Generate,
+    Look,
+    Looked,
+    Search,
+    Stored,
+    Tick,
+)
 from edge_runtime.records import Dropped
 from gaze import EyeEvents
 from gaze.types import GazeSample
@@ -38,6 +57,7 @@ class ReplayHost(Host):
         journal: Takes every step.
         decisions: Takes every decision.
         eyes: The eye-event detector; ``None`` without gaze.
+        pace: How late looks and the log answer; ``None`` for at once.
         observers: Called after every step, for a report or a test; they must not keep the pixels of what is forgotten.
     """
 
@@ -49,11 +69,15 @@ class ReplayHost(Host):
         decisions: DecisionLog,
         *,
         eyes: EyeEvents | None,
+        pace: Pace | None = None,
         observers: Sequence[Observer] = (),
     ) -> None:
         super().__init__(core, journal, decisions, observers=observers)
         self._workers = workers
         self._eyes = eyes
+        self._pace = pace
+        self._looks = None if pace is None else PacedLooks(pace, workers.looker.capabilities, self._look)
+        self._log_free_ns = 0
         self._tick_ns = 0
         self._luma: pixels.Luma | None = None
 
@@ -132,34 +156,51 @@ class ReplayHost(Host):
 
     def _feed(self, event: Event) -> None:
         super()._feed(event)
+        if self._looks is not None and isinstance(event, Looked):
+            self._answer(self._looks.answered(event.answers, event.t_ns))
         while self._due and self._due[0][0] <= event.t_ns:
             self._feed(heapq.heappop(self._due)[2])
 
     def _work(self, command: Work, t_ns: int) -> None:
         match command:
             case Look():
-                self._look(command, t_ns)
+                self._answer([self._look(command, t_ns)] if self._looks is None else self._looks.ask(command, t_ns))
             case Append():
-                self._later(self._workers.append(command, t_ns))
+                self._log(self._workers.append(command, t_ns), self._pace.log_ns(command) if self._pace is not None else 0)
             case Search():
-                self._later(self._workers.search(command, t_ns))
+                self._log(self._workers.search(command, t_ns), self._pace.log_ns(command) if self._pace is not None else 0)
             case Erase():
-                self._later(self._workers.erase(command, t_ns))
+                self._log(self._workers.erase(command, t_ns), 0)
             case Generate():
                 self._later(Failed(t_ns=t_ns, answers=command.id, reason="unsupported", detail="no language model is loaded"))
+
+    def _cancel(self, target: int) -> None:
+        if self._looks is not None and self._looks.cancel(target):
+            self.cost.drop(Dropped("look", "cancelled"))
+        elif self._looks is None or target != self._looks.under_way:
+            super()._cancel(target)
 
     def _forget_pixels(self, t_from_ns: int) -> None:
         self._workers.ring.forget(t_from_ns)
 
-    def _look(self, command: Look, t_ns: int) -> None:
+    def _look(self, command: Look, t_ns: int) -> Looked | Failed:
         begun_ns = time.process_time_ns()
         answer = self._workers.look(command, t_ns)
         self.cost.model_cpu_ns += time.process_time_ns() - begun_ns
         self.cost.looks += 1
         self.cost.regions += len(command.regions)
-        if isinstance(answer, Failed):
-            self.cost.failed_looks[answer.reason] = self.cost.failed_looks.get(answer.reason, 0) + 1
-        self._later(answer)
+        return answer
+
+    def _answer(self, answers: Iterable[Looked | Failed]) -> None:
+        for answer in answers:
+            if isinstance(answer, Failed):
+                self.cost.failed_looks[answer.reason] = self.cost.failed_looks.get(answer.reason, 0) + 1
+            self._later(answer)
+
+    def _log(self, answer: Stored | Found | Erased | Failed, cost_ns: int) -> None:
+        """The log does one thing after another, as in a live run; what it has done it tells when its time is over."""
+        self._log_free_ns = max(self._log_free_ns, answer.t_ns) + cost_ns
+        self._later(msgspec.structs.replace(answer, t_ns=self._log_free_ns))
 
 
 def _frame_arrivals(frames: Iterable[Frame]) -> Iterator[tuple[int, Frame | tuple[GazeSample, ...] | Event]]:

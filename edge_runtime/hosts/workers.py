@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from edge_runtime.errors import EdgeError
 from edge_runtime.hosts.capture import FrameRing
+from edge_runtime.hosts.run_log import RunLog
 from edge_runtime.models.looker import Crop, Looker
 from edge_runtime.protocol import Append, Erase, Erased, Failed, Found, Look, Looked, Search, Stored
 from edge_runtime.store import Store
@@ -17,7 +18,7 @@ class Workers:
 
     ring: FrameRing
     looker: Looker
-    store: Store
+    store: RunLog | Store
 
     def look(self, command: Look, t_ns: int) -> Looked | Failed:
         """Cut the regions out of the frame and look at them."""
@@ -46,7 +47,7 @@ class Workers:
     def erase(self, command: Erase, t_ns: int) -> Erased | Failed:
         """Erase from the log."""
         try:
-            return Erased(t_ns=t_ns, answers=command.id, receipt=self.store.erase(command.scope, command.sightings))
+            return Erased(t_ns=t_ns, answers=command.id, receipt=self.store.erase(command.scope, command.sightings, command.rows))
         except EdgeError as error:
             return _failed(command.id, t_ns, error)
 

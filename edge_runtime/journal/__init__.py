@@ -1,7 +1,8 @@
 """The journal: every event in, every command out, in segments bounded in bytes."""
 
+from edge_runtime.journal.absent import AbsentJournal
 from edge_runtime.journal.format import Gap, Head, Step, without_blobs
 from edge_runtime.journal.reader import Hole, JournalReader
 from edge_runtime.journal.writer import Journal
 
-__all__ = ["Gap", "Head", "Hole", "Journal", "JournalReader", "Step", "without_blobs"]
+__all__ = ["AbsentJournal", "Gap", "Head", "Hole", "Journal", "JournalReader", "Step", "without_blobs"]

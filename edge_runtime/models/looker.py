@@ -119,9 +119,9 @@ class PocketLooker:
             ModelError: A network cannot be run.
         """
         self.looks += 1
-        return tuple(self._look(command.frame_seq, index, crop) for index, crop in enumerate(crops))
+        return tuple(self._look(f"{command.frame_seq}-{command.id}-{index}", crop) for index, crop in enumerate(crops))
 
-    def _look(self, frame_seq: int, index: int, crop: Crop) -> LookedRegion:
+    def _look(self, thumb_id: str, crop: Crop) -> LookedRegion:
         region, image, can = crop.region, crop.image, self.capabilities
         vector, tokens = None, None
         if (can.vector and "vector" in region.want) or (can.tokens and "tokens" in region.want):
@@ -134,7 +134,7 @@ class PocketLooker:
             tokens=tokens if "tokens" in region.want else None,
             labels=self._name(image) if can.labels and "labels" in region.want else (),
             lines=lines,
-            thumb=self._thumb(frame_seq, index, image) if "thumb" in region.want else None,
+            thumb=self._thumb(thumb_id, image) if "thumb" in region.want else None,
             unread=unread,
         )
 
@@ -168,9 +168,9 @@ class PocketLooker:
         reader = TextReader(self._bundle.file(text.detector), self._bundle.file(text.recogniser), threads=self._threads)
         return self._opened.enter_context(reader)
 
-    def _thumb(self, frame_seq: int, index: int, image: Picture) -> Thumb:
+    def _thumb(self, thumb_id: str, image: Picture) -> Thumb:
         with self._cost.of("thumb"):
-            return _thumb(frame_seq, index, image)
+            return _thumb(thumb_id, image)
 
     def close(self) -> None:
         """Let go of every network."""
@@ -207,7 +207,7 @@ class ThumbLooker:
             LookedRegion(
                 kind=crop.region.kind,
                 box=crop.region.box,
-                thumb=_thumb(command.frame_seq, index, crop.image) if "thumb" in crop.region.want else None,
+                thumb=_thumb(f"{command.frame_seq}-{command.id}-{index}", crop.image) if "thumb" in crop.region.want else None,
             )
             for index, crop in enumerate(crops)
         )
@@ -218,9 +218,9 @@ def open_looker(bundle: Bundle, *, threads: int) -> PocketLooker:
     return PocketLooker(bundle, threads=threads)
 
 
-def _thumb(frame_seq: int, index: int, image: Picture) -> Thumb:
+def _thumb(thumb_id: str, image: Picture) -> Thumb:
     data = jpeg_encode(image, THUMB_QUALITY, THUMB_SIDE_PX)
-    return Thumb(id=f"{frame_seq}-{index}", nbytes=len(data), data=data)
+    return Thumb(id=thumb_id, nbytes=len(data), data=data)
 
 
 def _enlarged(image: Picture) -> Picture:

@@ -164,9 +164,8 @@ def _seen(parts: Parts, glance: Glance, score: float, vector: Vector | None = No
 def _note(parts: Parts, number: int, glance: Glance, opened: bool, got: Gathered) -> None:
     (got.opened if opened else got.extended)[number] = None
     if glance.gazed:
-        span = gazes.rest(parts.gazes, glance.eye_id, number)
-        if span is not None:
-            parts.sightings.credit(number, span.t_start_ns, span.t_end_ns)
+        for credited, span in gazes.rest(parts.gazes, glance.eye_id, number, glance.t_ns):
+            parts.sightings.credit(credited, span.t_start_ns, span.t_end_ns)
     sighting = parts.sightings.get(number)
     if sighting is not None:
         parts.places.note(sighting)

@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from typing import Final
+from collections.abc import Callable, Mapping, Sequence
 
 import msgspec
 
 from edge_runtime import codec
-from edge_runtime.config import RememberConfig, S
+from edge_runtime.config import RememberConfig
 from edge_runtime.errors import InputError
 from edge_runtime.facts import Attended, Remembered
 from edge_runtime.outbox import Outbox
 from edge_runtime.protocol import (
-    Erase,
     Erased,
     Event,
     Eye,
@@ -26,18 +24,16 @@ from edge_runtime.protocol import (
     Taught,
     Tick,
 )
-from edge_runtime.records import Concept, Dropped, Query, Row, Sighting, Slab
+from edge_runtime.records import Concept, Dropped, Query, RetrievalCue, Row, Sighting, Slab
 from edge_runtime.remember import gazes
 from edge_runtime.remember.forgetting import forget
 from edge_runtime.remember.looking import find_earlier, name_thing, take_look
 from edge_runtime.remember.parts import Gathered, MemoryState, Parts
-from edge_runtime.remember.recall import answer
+from edge_runtime.remember.recall import Likeness, alike, answer
 from edge_runtime.remember.surroundings import neighbours
 from edge_runtime.remember.words import name_of
-from edge_runtime.types import Capabilities, Thumb
+from edge_runtime.types import Capabilities, Percept, Thumb, Vector
 
-ERASE_DEADLINE_NS: Final = 60 * S
-"""Erasing rewrites the log, which takes a while where it is large."""
 _MAX_NAME = 80
 
 
@@ -73,9 +69,10 @@ class Memory:
             parts.places.leave(attended.boundary_ns)
             parts.reader.change_scene()
         parts.reader.expire(event.t_ns)
+        self._follow(attended.percepts, got)
         rows: tuple[Row, ...] = ()
         if self._take(event, cause, out, got):
-            rows = parts.rows.write(event.t_ns, parts.places.name, out)
+            rows = (*got.rows, *parts.rows.write(event.t_ns, parts.places.name, out))
             self._fit(got)
         return got.tell(parts, rows)
 
@@ -86,8 +83,7 @@ class Memory:
             case Looked():
                 take_look(parts, event, cause, got)
             case Eye() if event.event.stage == "final":
-                for number in gazes.end(parts.gazes, event.event):
-                    parts.sightings.credit(number, event.event.t_start_ns, event.event.t_end_ns)
+                self._credit(gazes.end(parts.gazes, event.event))
             case Tick():
                 given_up, unlike = parts.concepts.give_up(event.t_ns)
                 got.unlearned.extend([given_up] if given_up else [])
@@ -102,6 +98,7 @@ class Memory:
                 parts.rows.stored(event.answers)
             case Erased() if event.answers in parts.state.erasing:
                 parts.state.erasing.remove(event.answers)
+                parts.rows.stored(event.answers)
             case Failed():
                 got.dropped.extend(parts.rows.failed(event.answers, event.t_ns))
                 if event.answers in parts.state.erasing:
@@ -110,6 +107,18 @@ class Memory:
             case _:
                 return False
         return True
+
+    def _follow(self, percepts: Sequence[Percept], got: Gathered) -> None:
+        """Note which eye movements are of one stay."""
+        for percept in percepts:
+            eye_id, stay = percept.eye_id, percept.stay
+            if eye_id is not None and stay is not None and self._parts.gazes.stays.get(eye_id) != stay:
+                self._credit(gazes.belong(self._parts.gazes, eye_id, stay))
+                self._fit(got)
+
+    def _credit(self, credits: Sequence[gazes.Credit]) -> None:
+        for number, span in credits:
+            self._parts.sightings.credit(number, span.t_start_ns, span.t_end_ns)
 
     def _teach(self, event: Taught, got: Gathered) -> None:
         name = name_of(event.concept.name)
@@ -138,20 +147,26 @@ class Memory:
     def _forget(self, event: Forget, out: Outbox, got: Gathered) -> None:
         done = forget(self._parts, event.scope, event.t_ns)
         got.dropped.extend(done.dropped)
-        number = out.emit(
-            Erase,
-            deadline_ns=event.t_ns + ERASE_DEADLINE_NS,
-            scope=event.scope,
-            sightings=done.sightings,
-            t_first_ns=done.t_first_ns,
-        )
-        self._parts.state.erasing = [*self._parts.state.erasing, number][-64:]
+        order = self._parts.rows.erase(event.scope, done.sightings, done.t_first_ns, event.t_ns, self._parts.places.name, out)
+        self._parts.state.erasing = [*self._parts.state.erasing, order.id][-64:]
+        got.rows = order.rows
 
     # ------------------------------------------------------------ questions
 
     def recall(self, query: Query) -> tuple[Sighting, ...]:
         """Sightings in memory that match, ordered as asked, at most ``query.limit``."""
         return answer(self._parts.sightings, query)
+
+    def looked_at(self, t_ns: int) -> tuple[gazes.Regard, ...]:
+        """The things the wearer looked at up to a time, newest first: a few seconds of them, as far as they are still remembered."""
+        seen = ((look.t_ns, map(self._parts.sightings.get, look.sightings)) for look in gazes.until(self._parts.gazes, t_ns))
+        things = ((at_ns, tuple(sighting for sighting in found if sighting is not None)) for at_ns, found in seen)
+        return tuple(gazes.Regard(at_ns, sightings) for at_ns, sightings in things if sightings)
+
+    def likeness(self, sighting: Sighting, vector: Vector) -> Likeness:
+        """Whether a sighting shows what a vector float32 [G] shows, by the thresholds that a taught concept is known by."""
+        score = alike(sighting, vector)
+        return "same" if score >= self._config.concept_accept else "similar" if score >= self._config.concept_ask else "other"
 
     @property
     def complete_since_ns(self) -> int:
@@ -187,14 +202,17 @@ class Memory:
         kept = self._parts.sightings.state.thumbs.get(thumb_id)
         return None if kept is None else kept.thumb
 
-    def slab(self, max_tokens: int) -> Slab:
-        """Memory tokens for a vision-language model."""
-        return self._parts.tokens.view(max_tokens)
+    def slab(self, max_tokens: int, cue: RetrievalCue | None = None) -> Slab:
+        """Memory tokens for a vision-language model, at most so many, in order of time; with a cue, those that fit it."""
+        return self._parts.tokens.view(max_tokens, cue)
 
     # ------------------------------------------------------------ size
 
     def tiers(self) -> dict[str, int]:
-        """Bytes by tier: ``facts``, ``vectors``, ``thumbs``, ``tokens``. What is not an array or a picture counts as facts."""
+        """Bytes by tier: ``facts``, ``vectors``, ``thumbs``, ``tokens``, and the log's ``search`` matrix, which is set aside in full.
+
+        What is not an array or a picture counts as facts.
+        """
         parts = self._parts
         small = parts.places.nbytes + parts.things.nbytes + parts.reader.nbytes + gazes.nbytes(parts.gazes) + parts.rows.nbytes
         return {
@@ -202,6 +220,7 @@ class Memory:
             "vectors": parts.sightings.vector_bytes + parts.concepts.known_bytes + parts.concepts.passing_bytes,
             "thumbs": parts.sightings.thumb_bytes,
             "tokens": parts.tokens.nbytes(),
+            "search": self._config.matrix_bytes,
         }
 
     def nbytes(self) -> int:
@@ -209,20 +228,21 @@ class Memory:
         return sum(self.tiers().values())
 
     def _fit(self, got: Gathered) -> None:
-        """Let go until everything fits: small tables above their share, then thumbnails, then facts, oldest first."""
-        while self.nbytes() > self._config.ram_bytes and self._shed(got):
+        """Let go until what is not set aside fits: small tables above their share, thumbnails, facts, oldest first."""
+        aside = ("tokens", "search")
+        while sum(size for tier, size in self.tiers().items() if tier not in aside) > self._parts.room_bytes and self._shed(got):
             pass
 
     def _shed(self, got: Gathered) -> bool:
-        parts, ram_bytes = self._parts, self._config.ram_bytes
+        parts, room_bytes = self._parts, self._parts.room_bytes
         # What a tier may keep while others still have something to give. Thumbnails keep an eighth: a memory full of old facts must not
         # lose the picture of what is seen now.
         tiers: tuple[tuple[int, int, Callable[[], tuple[Dropped, ...]]], ...] = (
-            (gazes.nbytes(parts.gazes), ram_bytes // 32, lambda: gazes.shed(parts.gazes)),
-            (parts.things.nbytes, ram_bytes // 16, parts.things.shed),
-            (parts.places.nbytes, ram_bytes // 16, parts.places.shed),
-            (parts.concepts.passing_bytes, ram_bytes // 32, parts.concepts.shed),
-            (parts.sightings.thumb_bytes, ram_bytes // 8, parts.sightings.evict_thumb),
+            (gazes.nbytes(parts.gazes), room_bytes // 32, lambda: gazes.shed(parts.gazes)),
+            (parts.things.nbytes, room_bytes // 16, parts.things.shed),
+            (parts.places.nbytes, room_bytes // 16, parts.places.shed),
+            (parts.concepts.passing_bytes, room_bytes // 32, parts.concepts.shed),
+            (parts.sightings.thumb_bytes, room_bytes // 8, parts.sightings.evict_thumb),
             (parts.sightings.fact_bytes, 0, parts.sightings.evict),
             (parts.reader.nbytes, 0, self._stop_reading),
             (parts.rows.nbytes, 0, parts.rows.shed),
@@ -241,17 +261,19 @@ class Memory:
     # ------------------------------------------------------------ snapshot
 
     def snapshot(self) -> bytes:
-        """All state, as bytes. Thumbnails and tokens keep their sizes and lose their bytes: those live in the log and the journal."""
+        """All facts, as bytes. Thumbnails keep their sizes and lose their bytes, which live in the log; tokens stay out."""
         state = self._parts.state
         thumbs = {
             number: msgspec.structs.replace(kept, thumb=Thumb(kept.thumb.id, kept.thumb.nbytes))
             for number, kept in state.sightings.thumbs.items()
         }
         bare = msgspec.structs.replace(state.sightings, thumbs=thumbs)
-        return codec.encode(msgspec.structs.replace(state, sightings=bare, tokens=self._parts.tokens.state()))
+        return codec.encode(msgspec.structs.replace(state, sightings=bare))
 
     def restore(self, data: bytes) -> None:
-        """Take up a snapshot made with the same settings; from then on this memory does what that one would.
+        """Take up a snapshot made with the same settings: what this memory does with facts from then on is what that one would.
+
+        Token memory is empty afterwards.
 
         Raises:
             InputError: The bytes are no snapshot of this version.
@@ -264,4 +286,3 @@ class Memory:
                 hint="start without it; what was written to the log is still there",
             ) from error
         self._parts = Parts(state, self._config, self._capabilities)
-        state.tokens = b""

@@ -12,20 +12,16 @@ from edge_runtime.records import Concept, Dropped, Row
 from edge_runtime.remember.concepts import Concepts, ConceptsState
 from edge_runtime.remember.gazes import GazesState
 from edge_runtime.remember.places import Places, PlacesState
-from edge_runtime.remember.policies import MemoryPolicy
-from edge_runtime.remember.policies.recent_window import RecentWindow
+from edge_runtime.remember.policies.named import make_policy
 from edge_runtime.remember.reading import Reader, ReaderState
 from edge_runtime.remember.rows import Rows, RowsState
 from edge_runtime.remember.sightings import Sightings, SightingsState
 from edge_runtime.remember.things import Things, ThingsState
 from edge_runtime.types import Capabilities
 
-TOKENS_AT_MOST = 0.75
-"""Largest share of the memory that tokens may take, whatever is asked for: the facts need the rest."""
-
 
 class MemoryState(msgspec.Struct):
-    """Everything remembered, as plain data."""
+    """Every fact remembered, as plain data. Tokens are not among them: a journal replays without their numbers."""
 
     sightings: SightingsState = msgspec.field(default_factory=SightingsState)
     concepts: ConceptsState = msgspec.field(default_factory=ConceptsState)
@@ -35,11 +31,15 @@ class MemoryState(msgspec.Struct):
     gazes: GazesState = msgspec.field(default_factory=GazesState)
     rows: RowsState = msgspec.field(default_factory=RowsState)
     erasing: list[int] = []
-    tokens: bytes = b""
 
 
 class Parts:
-    """The parts of the memory around one state."""
+    """The parts of the memory around one state; token memory begins empty.
+
+    Attributes:
+        room_bytes: What is left for facts, vectors and thumbnails. The search matrix of the log has its part, and the tokens theirs where
+            the models give any, full or not: what the facts keep must depend neither on the log nor on the numbers in the tokens.
+    """
 
     def __init__(self, state: MemoryState, config: RememberConfig, capabilities: Capabilities) -> None:
         self.config = config
@@ -52,9 +52,9 @@ class Parts:
         self.reader = Reader(state.reader, config.text_accept, config.gap_ns)
         self.gazes = state.gazes
         self.rows = Rows(state.rows, self.sightings, config.gap_ns)
-        self.tokens: MemoryPolicy = RecentWindow(int(min(config.token_share, TOKENS_AT_MOST) * config.ram_bytes))
-        if state.tokens:
-            self.tokens.load(state.tokens)
+        token_bytes = config.token_bytes if capabilities.tokens else 0
+        self.tokens = make_policy(config.token_policy, token_bytes)
+        self.room_bytes = config.ram_bytes - config.matrix_bytes - token_bytes
 
 
 @dataclass
@@ -69,6 +69,8 @@ class Gathered:
     unlearned: list[str] = field(default_factory=list)
     unsure: list[Match] = field(default_factory=list)
     dropped: list[Dropped] = field(default_factory=list)
+    rows: tuple[Row, ...] = ()
+    """What a forgetting has the log write again."""
 
     def tell(self, parts: Parts, rows: tuple[Row, ...]) -> Remembered:
         """The result of a step."""

@@ -2,20 +2,23 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Protocol
 
 import msgspec
 
 from edge_runtime.config import S
 from edge_runtime.outbox import Outbox
-from edge_runtime.protocol import Append
-from edge_runtime.records import Dropped, Row
+from edge_runtime.protocol import Append, Erase
+from edge_runtime.records import Dropped, Row, Scope
 from edge_runtime.remember import sizes
 from edge_runtime.remember.sightings import Fact, Sightings
 
 EVERY_NS = 5 * S
 """A sighting that goes on is written this often."""
 DEADLINE_NS = 2 * S
+ERASE_DEADLINE_NS = 60 * S
+"""Erasing rewrites the log, which takes a while where it is large."""
 MAX_ROWS = 64
 MAX_UNDER_WAY = 4
 _LONGEST_WAIT_NS = 30 * S
@@ -66,27 +69,19 @@ class Rows:
         due = [number for number, urgent in facts.changed.items() if urgent or self._due(facts.facts[number], t_ns)][:MAX_ROWS]
         if not due:
             return ()
-        rows: list[Row] = []
-        sent: list[str] = []
-        for number in due:
-            del facts.changed[number]
-            fact = facts.facts[number]
-            fact.sent_ns = t_ns
-            cited = [facts.thumbs.get(look.thumb_id or "") for look in fact.sighting.evidence]
-            fresh = [kept for kept in cited if kept is not None and not kept.sent]
-            for kept in fresh:
-                kept.sent = True
-            sent.extend(kept.thumb.id for kept in fresh)
-            rows.append(
-                Row(
-                    fact.sighting,
-                    place_name(fact.sighting.place_id, apart_from=fact.sighting.what.name),
-                    tuple(kept.thumb for kept in fresh),
-                )
-            )
-        number = out.emit(Append, deadline_ns=t_ns + DEADLINE_NS, rows=tuple(rows))
-        self.state.under_way[number] = Batch(tuple(due), tuple(sent))
-        return tuple(rows)
+        rows, batch = self._batch(due, t_ns, place_name)
+        self.state.under_way[out.emit(Append, deadline_ns=t_ns + DEADLINE_NS, rows=rows)] = batch
+        return rows
+
+    def erase(self, scope: Scope, sightings: tuple[int, ...], t_first_ns: int, t_ns: int, place_name: PlaceName, out: Outbox) -> Erase:
+        """Have the log erase, and write in the same breath what of these sightings lives on in part."""
+        facts = self._sightings.state
+        rows, batch = self._batch([number for number in sightings if number in facts.changed], t_ns, place_name)
+        deadline_ns = t_ns + ERASE_DEADLINE_NS
+        number = out.emit(Erase, deadline_ns=deadline_ns, scope=scope, sightings=sightings, t_first_ns=t_first_ns, rows=rows)
+        if rows:
+            self.state.under_way[number] = batch
+        return Erase(number, deadline_ns, scope, sightings, t_first_ns, rows)
 
     def stored(self, answers: int) -> None:
         """The log has taken a batch."""
@@ -125,6 +120,24 @@ class Rows:
         """What the batches under way weigh."""
         entries = sum(len(batch.sightings) + len(batch.thumbs) for batch in self.state.under_way.values())
         return sizes.ENTRY_BYTES * len(self.state.under_way) + sizes.NUMBER_BYTES * entries
+
+    def _batch(self, due: Sequence[int], t_ns: int, place_name: PlaceName) -> tuple[tuple[Row, ...], Batch]:
+        """Rows of these facts with the thumbnails that the log has not got yet, no longer to be written."""
+        facts = self._sightings.state
+        rows: list[Row] = []
+        sent: list[str] = []
+        for number in due:
+            del facts.changed[number]
+            fact = facts.facts[number]
+            fact.sent_ns = t_ns
+            cited = [facts.thumbs.get(look.thumb_id or "") for look in fact.sighting.evidence]
+            fresh = [kept for kept in cited if kept is not None and not kept.sent]
+            for kept in fresh:
+                kept.sent = True
+            sent.extend(kept.thumb.id for kept in fresh)
+            place = place_name(fact.sighting.place_id, apart_from=fact.sighting.what.name)
+            rows.append(Row(fact.sighting, place, tuple(kept.thumb for kept in fresh)))
+        return tuple(rows), Batch(tuple(due), tuple(sent))
 
     def _due(self, fact: Fact, t_ns: int) -> bool:
         return t_ns - fact.sent_ns >= EVERY_NS or t_ns - fact.sighting.t_end_ns > self._gap_ns

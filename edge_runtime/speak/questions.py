@@ -5,12 +5,32 @@ from __future__ import annotations
 import re
 from typing import Literal
 
+import msgspec
+
 from edge_runtime.speak import targets
 from edge_runtime.types import Value
 
 QuestionKind = Literal[
-    "where", "when", "how_long", "how_often", "before", "after", "seen", "said", "now", "looked", "longest", "first_of", "never", "other"
+    "where",
+    "when",
+    "how_long",
+    "how_often",
+    "before",
+    "after",
+    "next_to",
+    "seen",
+    "said",
+    "now",
+    "looked",
+    "longest",
+    "first_of",
+    "never",
+    "at_place",
+    "where_before",
+    "where_after",
+    "other",
 ]
+Relation = Literal["before", "after", "while", ""]
 
 
 class Question(Value, frozen=True):
@@ -22,6 +42,8 @@ class Question(Value, frozen=True):
         first: Whether the first time is meant rather than the last.
         gazed: Whether it is about what the wearer looked at, rather than what was in view.
         carrier: What the text asked about is said to stand on, such as ``letter``; ``""`` for a sign, or for no particular thing.
+        relation: How the time asked about lies to ``anchor``; ``while`` is while the wearer was there.
+        anchor: The thing or the place that tells the time, or ``""``.
     """
 
     kind: QuestionKind
@@ -29,6 +51,8 @@ class Question(Value, frozen=True):
     first: bool = False
     gazed: bool = False
     carrier: str = ""
+    relation: Relation = ""
+    anchor: str = ""
 
 
 _WHO = r"(?:i|you|we)"
@@ -54,10 +78,16 @@ _PATTERNS: tuple[tuple[QuestionKind, str], ...] = (
     ("first_of", rf"(?:{_OF_THESE},? )?(?:which|what)(?: one)?(?: {_OF_THESE})? did i (?:{_GAZE}|{_SEE}) first"),
     ("now", r"what (?:am i|are we) (?:look|star|gaz)ing at(?: (?:now|right now|at the moment))?"),
     ("now", r"what (?:is|'s) (?:this|that)(?: here)?|what do i see(?: now)?"),
+    ("where_before", rf"where (?:was i|were we|have i been){_JUST} before{_HAVING} (?P<x>.+)"),
+    ("where_after", rf"where (?:was i|were we|did i go){_JUST} after{_HAVING} (?P<x>.+)"),
+    ("next_to", r"what (?:was|were|is|did i see) (?:near|next to|beside|close to|together with|with|around) (?P<x>.+)"),
+    ("at_place", r"what (?:was|were) (?:there )?(?:on|by|at|in) (?P<x>.+)"),
+    ("at_place", rf"what (?:did|have) i {_SEE} (?:on|by|at|in) (?P<x>.+)"),
     ("longest", rf"what did i {_GAZE} (?:(?:for )?(?:the )?longest|most)"),
     ("before", rf"what (?:did|had) i (?:{_GAZE}|{_SEE}){_JUST} before{_HAVING} (?P<x>.+)"),
     ("after", rf"what did i (?:{_GAZE}|{_SEE}){_JUST} after{_HAVING} (?P<x>.+)"),
-    ("looked", rf"what (?:did|have) i (?:{_GAZE}|{_SEE})(?: (?:so far|today|recently|lately|last))?"),
+    ("looked", rf"what (?:did|have) i (?:{_GAZE}|{_SEE})(?: (?:so far|today|last))?"),
+    ("looked", r"what (?:was i|were we) (?:look|star|gaz)ing at"),
     ("said", rf"what (?:did|does) {_THE}{_ORDER}{_SIGN} (?:say|read|show)(?: (?:again|on it))?"),
     ("said", rf"what (?:was|is) (?:written|printed) (?:on|in) {_THE}{_ORDER}{_SIGN}"),
     ("said", rf"what did i {_ORDER}read(?: last)?|read (?:it|that|this)(?: (?:again|to me|out|aloud))*"),
@@ -82,17 +112,44 @@ _PATTERNS: tuple[tuple[QuestionKind, str], ...] = (
 )
 _COMPILED = tuple((kind, re.compile(pattern, re.I)) for kind, pattern in _PATTERNS)
 _TAIL = re.compile(
-    r",? (?:again|now|right now|today|so far|recently|lately|anywhere|at all|yet|please|last|first|just now|in view|down|"
+    r",? (?:again|today|so far|anywhere|at all|yet|already|please|last|first|in view|down|"
     r"(?:for )?the (?:first|last) time)$",
     re.I,
 )
-_ABOUT_GAZE = re.compile(rf"\bi (?:first |last )?{_GAZE}\b|\b(?:looking|staring|gazing) at\b", re.I)
+_ABOUT_GAZE = re.compile(rf"\bi (?:first |last |ever )?{_GAZE}\b|\b(?:looking|staring|gazing) at\b", re.I)
+
+
+_BY = r"(?P<while>while|when|as long as) (?:i was|we were) (?:at|by|in|on|near)|(?P<before>before|until|till)|(?P<after>after|since)"
+_ANCHORED = re.compile(rf"(?P<head>.+?),? (?:{_BY})(?: (?:looking at|seeing|{_WHO} (?:last )?(?:{_GAZE}|{_SEE})))? (?P<x>.+)", re.I)
+_AT_NUMBER = re.compile(r"(?P<head>.+?),? at (?P<x>(?:the )?place (?:number )?\d+)", re.I)
+_BY_ITSELF = ("before", "after", "where_before", "where_after", "at_place")
 
 
 def parse(text: str) -> Question:
-    """Take a question apart; what fits no form is ``other``."""
+    """Take a question apart; what fits no form is ``other``.
+
+    Words of time that are numbers (``in the last 10 minutes``) have been taken out before, see :mod:`edge_runtime.speak.times`.
+    """
+    question = _form(_plain(text))
+    if question.kind in _BY_ITSELF:
+        return question
+    for pattern in (_ANCHORED, _AT_NUMBER):
+        found = pattern.fullmatch(_plain(text))
+        if found is None or found["head"].count('"') % 2:
+            continue
+        head, said = _form(found["head"]), found.groupdict()
+        if head.kind != "other":
+            relation: Relation = "before" if said.get("before") else "after" if said.get("after") else "while"
+            return msgspec.structs.replace(head, relation=relation, anchor=_trimmed(found["x"])[0])
+    return question
+
+
+def _plain(text: str) -> str:
     plain = " ".join(text.replace("\u2019", "'").replace("\u201c", '"').replace("\u201d", '"').split()).strip(" .?!")
-    plain = re.sub(r",? please$", "", _POLITE.sub("", plain), flags=re.I)
+    return re.sub(r",? please$", "", _POLITE.sub("", plain), flags=re.I)
+
+
+def _form(plain: str) -> Question:
     for kind, pattern in _COMPILED:
         found = pattern.fullmatch(plain)
         if found is None:

@@ -6,6 +6,9 @@ from collections.abc import Mapping
 from typing import Protocol
 
 from edge_runtime.records import Concept, Query, Sighting
+from edge_runtime.remember.gazes import Regard
+from edge_runtime.remember.recall import Likeness
+from edge_runtime.types import Vector
 
 
 class Recallable(Protocol):
@@ -31,4 +34,12 @@ class Recallable(Protocol):
 
     def neighbours(self, sighting: Sighting) -> tuple[str, ...]:
         """Name what was seen beside a sighting, in plain words."""
+        ...
+
+    def looked_at(self, t_ns: int) -> tuple[Regard, ...]:
+        """The things the wearer looked at up to a time, newest first; a few seconds of them."""
+        ...
+
+    def likeness(self, sighting: Sighting, vector: Vector) -> Likeness:
+        """Whether a sighting shows what a vector float32 [G] shows."""
         ...

@@ -104,6 +104,8 @@ class Speaker:
             talk.origin_ns = talk.known_from_ns = state.now_ns if state.now_ns > S else 0
         conversation = Conversation(talk, memory, self._capabilities, out, state.now_ns)
         delivery = Delivery(self._config, state.delivery, out, state.now_ns)
+        if any(drop.what == "row" for drop in seen.dropped):
+            talk.lost_ns = state.now_ns
         self._hear(event, memory, conversation, delivery, out)
         self._notice(event, seen, delivery)
 
@@ -142,6 +144,7 @@ class Speaker:
                 state.feedback[event.verdict] = state.feedback.get(event.verdict, 0) + 1
             case UserSpeech():
                 delivery.user(speaking=event.phase == "start")
+                conversation.hear(event)
             case Muted():
                 delivery.mute(event.until_ns)
             case QuietHours():

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import os
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -18,7 +19,7 @@ from edge_runtime.decisions import DecisionLog, read_decisions
 from edge_runtime.hosts.journal_replay import replay_journal
 from edge_runtime.models.bundle import load_bundle
 from edge_runtime.models.looker import open_looker
-from edge_runtime.protocol import Command, Event, Say
+from edge_runtime.protocol import Asked, Command, Event, Say
 from edge_runtime.records import Query, Sighting
 from edge_runtime.speech import Response
 from tests.isolation import REAL_CACHE
@@ -117,6 +118,15 @@ def test_find_answers_with_time_place_and_picture(walk: Walk) -> None:
 
 def test_find_says_no_where_it_has_not_seen(walk: Walk) -> None:
     assert walk.answer("passport").evidence == ()
+
+
+def test_find_obeys_the_words_of_time(walk: Walk) -> None:
+    core = copy.deepcopy(walk.played.core)
+    question = Asked(t_ns=core.state.t_ns, question="early-cat", text="did I look at the cat before 0:20?")
+    (answer,) = [command.response for command in core.feed(question) if isinstance(command, Say)]
+    assert answer.text.startswith("Yes, before 0:20 you looked at what looks like a cat")
+    for look in answer.evidence:
+        assert any(held.start_ns <= look.t_ns <= held.end_ns < 20 * S for held in TRUTH.looked_at("cat")), look
 
 
 def test_alert_once_with_its_evidence(walk: Walk) -> None:

@@ -9,14 +9,18 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
 from apps.main import main
 from edge_runtime.log import open_log
 from edge_runtime.records import Query
 from edge_runtime.store import open_store
+from edge_runtime.types import Vector
 from tests.ended import content, ended, refused
 from tests.unit.test_log import two_sessions
+from tests.unit.test_store_keys import seen
+from tests.unit.test_store_merge import row as merging
 from tests.unit.test_store_schema import old_log
 
 Capture = pytest.CaptureFixture[str]
@@ -71,6 +75,41 @@ def test_search_reaches_all_sessions_page_by_page(tmp_path: Path, capsys: Captur
     assert [one["kind"] for one in asked(["search", "mug", tmp_path, "--kind", "label"], capsys)["sightings"]] == ["label"]
     assert main(["memory", "search", "mug", str(tmp_path), "--limit", "2", "--skip", "1"]) == 0
     assert "(2 to 3 of 3)" in capsys.readouterr().out
+
+
+def test_what_looks_like_a_sighting_is_found_in_all_sessions(tmp_path: Path, capsys: Capture) -> None:
+    for session, directions in enumerate(([0.0, 0.5, 3.0], [0.1, 2.0]), 1):
+        with open_store(tmp_path, log_bytes=2**20) as store:
+            store.append([seen(number, turned(angle), name=f"thing {session}") for number, angle in enumerate(directions, 1)])
+            store.append([seen(9, None)])
+    answer = asked(["like", "1", tmp_path, "--of", "1"], capsys)
+    assert [(one["session"], one["id"]) for one in answer["sightings"]] == [(2, 1), (1, 2), (2, 2), (1, 3)] and answer["total"] == 4
+    assert [one["id"] for one in asked(["like", "1", tmp_path, "--session", "2", "--limit", "1"], capsys)["sightings"]] == [2]
+    assert main(["memory", "like", "1", str(tmp_path), "--limit", "2"]) == 0
+    assert "(the 2 most alike of 4)" in capsys.readouterr().out
+    refused(["like", "9", tmp_path], 2, "sighting 9 of session 2 has no vector", "memory show", capsys)
+    refused(["like", "4", tmp_path, "--of", "1"], 2, "sighting 4 of session 1 does not exist", "memory show", capsys)
+
+
+def turned(angle: float) -> Vector:
+    return np.array([np.cos(angle), np.sin(angle)], np.float32)
+
+
+def test_what_was_merged_says_how_much_it_stands_for(tmp_path: Path, capsys: Capture) -> None:
+    with open_store(tmp_path, log_bytes=262144) as store:
+        for number in range(1, 1200):
+            store.append([merging(number, f"vase {number % 5}", "label", t_s=60 * number)])
+    answer = asked(["stats", tmp_path], capsys)["sessions"][0]
+    assert answer["merged"] > 0 and answer["vectors"] == answer["sightings"]
+    stands_for = answer["sightings"] + answer["merged"]
+    assert main(["memory", "stats", str(tmp_path)]) == 0
+    printed = capsys.readouterr().out
+    assert f"{answer['sightings']} sightings that stand for {stands_for} from" in printed
+    assert f"merged   {answer['merged']} old sightings" in printed and f"keys     {answer['vectors']} sightings" in printed
+    everything = asked(["search", "vase", tmp_path, "--limit", "5000"], capsys)["sightings"]
+    assert sum(one["merged"] for one in everything) == stands_for
+    assert main(["memory", "search", "vase", str(tmp_path), "--limit", "5000"]) == 0
+    assert "seen 12 times, merged" in capsys.readouterr().out
 
 
 def test_what_is_not_there_is_said(tmp_path: Path, capsys: Capture) -> None:
@@ -188,7 +227,7 @@ def test_a_folder_without_a_log_is_unusable_input(tmp_path: Path, call: Callable
     ("words", "message", "hint"),
     [
         ([], "the following arguments are required: ACTION", "memory --help"),
-        (["forget"], "one of the arguments --thing --last --all is required", "forget --help"),
+        (["forget"], "one of the arguments --thing/--person --place --last --all is required", "forget --help"),
         (["forget", "--all", "--last", "3"], "not allowed with argument", "forget --help"),
         (["forget", "--last", "soon"], "soon is no number of minutes", "forget --help"),
         (["forget", "--last", "-1"], "-1 is no number of minutes", "forget --help"),

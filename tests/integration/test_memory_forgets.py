@@ -49,8 +49,10 @@ def replays(run: Path, tmp_path: Path) -> bool:
 
 
 def with_a_lookalike(command: Look) -> Sequence[LookedRegion]:
-    """From 14 to 20 s something that may well be the mug, and that nobody called so."""
+    """From 14 to 20 s something that may well be the mug, and that nobody called so; from 20 s on another place."""
     regions = world.see(command)
+    if command.t_capture_ns >= 20 * S:
+        return [msgspec.structs.replace(region, vector=world.DOOR) if region.kind == "overview" else region for region in regions]
     if not 14 * S <= command.t_capture_ns < 20 * S:
         return regions
     alike = (0.5 * world.MUG + np.sqrt(0.75) * world.WALL).astype(np.float32)
@@ -62,7 +64,9 @@ def with_a_lookalike(command: Look) -> Sequence[LookedRegion]:
     [
         (Scope("thing", name="mug"), ["--thing", "mug"]),
         (Scope("thing", name="pin 4071"), ["--thing", "PIN 4071"]),
-        (Scope("thing", name="cat"), ["--thing", "cat"]),
+        (Scope("thing", name="cat"), ["--person", "cat"]),
+        (Scope("place", place_id=2), ["--place", "2"]),
+        (Scope("place", place_id=2), ["--place", "4071"]),
         (Scope("since", t_from_ns=22 * S), ["--last"]),
     ],
 )
@@ -97,6 +101,12 @@ def test_a_thing_that_is_forgotten_is_gone_from_every_file_of_the_run(walk: Path
     assert replays(walk, tmp_path)
     names = {one.sighting.what.name for one in open_all(walk)}
     assert "PIN 4071" in names and "ROOM 204" in names, "what else was seen is still known"
+
+
+def test_a_place_that_is_not_known_is_refused_with_those_that_are(walk: Path, capsys: Capture) -> None:
+    assert main(["memory", "forget", str(walk), "--place", "the kitchen", "--yes"]) == 2
+    told = capsys.readouterr().err
+    assert "'the kitchen' is no place of the last session" in told and 'places: 1: by the sign "' in told
 
 
 def test_what_is_read_is_forgotten_by_its_words(walk: Path, tmp_path: Path) -> None:

@@ -16,12 +16,14 @@ import pytest
 
 from apps import simulator
 from apps.main import main
+from devices.page.items import Line
 from devices.video import open_video
 from edge_runtime.config import Config
 from edge_runtime.journal import JournalReader
 from edge_runtime.models.looker import ThumbLooker
 from edge_runtime.store import open_store
 from tests.conftest import ROOT
+from tests.dying_disk import in_child, room
 from tests.unit.test_video import write
 
 WRONG: tuple[tuple[tuple[str, ...], int, str], ...] = (
@@ -117,3 +119,31 @@ def test_a_film_is_worn_at_its_own_size_and_its_drops_are_shown(tmp_path: Path) 
         assert (session.mode, session.camera, session.own_gaze, session.hfov_deg) == ("live", "video", False, 60.0)  # type: ignore[attr-defined]
     head = JournalReader(tmp_path / "run").heads[0]
     assert (head.width_px, head.height_px) == (recording.width_px, recording.height_px)
+
+
+def test_a_log_that_does_not_fit_on_the_disk_is_told_on_the_page_and_the_run_goes_on(tmp_path: Path) -> None:
+    in_child(_wear_on_a_full_disk, tmp_path / "run")
+
+
+def test_a_disk_that_takes_nothing_at_all_is_told_on_the_page_and_the_run_goes_on(tmp_path: Path) -> None:
+    in_child(_wear_on_a_disk_that_takes_nothing, tmp_path / "run")
+
+
+def _wear_on_a_full_disk(out: Path) -> None:
+    room(30_000)  # enough for the beginning of a journal, not for a log's tables
+    with simulator.wear("browser", None, out, Config(), ThumbLooker()) as worn:
+        (line,) = _troubles(worn)
+        assert "The log takes nothing" in line and "Free some space" in line
+
+
+def _wear_on_a_disk_that_takes_nothing(out: Path) -> None:
+    room(0)
+    with simulator.wear("browser", None, out, Config(), ThumbLooker()) as worn:
+        first, second = _troubles(worn)
+        assert "The log takes nothing" in first and "This run is not kept" in second
+
+
+def _troubles(worn: simulator.Worn) -> list[str]:
+    update = worn.glasses.reader().read()
+    assert update is not None
+    return [line.text for line in update.rolls["said"].items if isinstance(line, Line) and line.kind == "trouble"]

@@ -41,7 +41,17 @@ from edge_runtime.types import LookedRegion, Session, Signals
 from gaze.types import EyeEvent, GazeSample
 from tests import world
 
-QUESTIONS = ("where is my mug?", "did you see a mug?", "how often did I see the mug?", "what did I look at before my mug?", "what is this?")
+QUESTIONS = (
+    "where is my mug?",
+    "did you see a mug?",
+    "how often did I see the mug?",
+    "what did I look at before my mug?",
+    "what is this?",
+    "have I seen this before?",
+    "how often did I look at these two?",
+    "what did I see since I saw my mug?",
+    "what was by the mug?",
+)
 LOOK_ALIKE = (0.5 * world.MUG + np.sqrt(0.75, dtype=np.float32) * world.WALL).astype(np.float32)
 THINGS = {"mug": world.MUG, "something like the mug": LOOK_ALIKE, "door": world.DOOR}
 NAMED = [*(f"ask {text}" for text in QUESTIONS), "teach", "show", "watch"]

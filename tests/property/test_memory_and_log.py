@@ -7,12 +7,29 @@ from pathlib import Path
 
 import numpy as np
 from hypothesis import given, settings
+from hypothesis import strategies as st
 
-from edge_runtime.records import Query, Scope, Sighting
+from edge_runtime.config import S
+from edge_runtime.records import Query, Scope, Sighting, SightingKind
+from edge_runtime.remember.recall import alike
 from edge_runtime.store import Store, open_store
 from tests.property.test_memory_budget import DAYS, NAMES, Step, live
-from tests.wearer import Wearer
+from tests.wearer import Wearer, direction, like
 
+KINDS: tuple[SightingKind, ...] = ("concept", "text", "label", "thing")
+QUERIES = st.builds(
+    Query,
+    names=st.sampled_from([(), ("mug",), ("thing 1", "keys"), ("cup",)]),
+    kinds=st.sampled_from([(), *((kind,) for kind in KINDS), ("concept", "thing")]),
+    text=st.sampled_from(["", "", "exit", "level 2", "12"]),
+    t_from_ns=st.integers(0, 120).map(lambda t_s: t_s * S),
+    t_to_ns=st.one_of(st.integers(0, 200).map(lambda t_s: t_s * S), st.just(2**62)),
+    key=st.one_of(
+        st.none(), st.builds(lambda thing, cosine: like(direction(thing), cosine, 5), st.integers(1, 6), st.sampled_from([0.5, 1.0]))
+    ),
+    newest_first=st.booleans(),
+    limit=st.just(10_000),
+)
 EVERYTHING = Query(limit=10_000, newest_first=False)
 
 
@@ -53,3 +70,16 @@ def test_both_forget_down_to_the_files(day: list[tuple[float, Step]], name: str)
         assert name.encode() not in data.lower()
         wearer.catch_up(t_s)
         assert agree(wearer, store)
+
+
+@settings(max_examples=25)
+@given(DAYS, st.lists(QUERIES, min_size=5, max_size=5))
+def test_a_question_means_the_same_to_both(day: list[tuple[float, Step]], queries: list[Query]) -> None:
+    with tempfile.TemporaryDirectory() as folder, open_store(Path(folder), log_bytes=1 << 26) as store:
+        wearer = Wearer(store=store)
+        wearer.catch_up(live(wearer, day))
+        for query in queries:
+            memory, (log, _) = wearer.memory.recall(query), store.search(query)
+            assert [row.id for row in memory] == [row.id for row in log]
+            if query.key is not None:
+                assert [alike(row, query.key) for row in memory] == [alike(row, query.key) for row in log], "to the last digit"

@@ -73,6 +73,7 @@ QUERIES = st.builds(
     t_to_ns=st.one_of(st.just(2**62), TIMES),
     newest_first=st.booleans(),
     limit=st.integers(0, 20),
+    key=st.one_of(st.none(), st.integers(0, 99).map(lambda seed: np.random.default_rng(seed).standard_normal(8).astype(np.float32))),
 )
 SCOPES = st.one_of(
     st.just(Scope("all")),

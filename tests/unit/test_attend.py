@@ -1,4 +1,4 @@
-"""Attend: most frames are not encoded; a new fixation, held text, a new scene and the heartbeat are."""
+"""Attend: most frames are not encoded; a new stay of the gaze, held text, a new scene and the heartbeat are."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from edge_runtime.config import MS, AttendConfig, S
 from edge_runtime.outbox import Outbox
 from edge_runtime.protocol import BoardChanged, Event, Eye, Forget, FrameSeen, Gaze, Look, Looked, Taught, Tick, WatchRemoved, WatchSet
 from edge_runtime.records import Concept, Dropped, Scope
-from edge_runtime.types import WHOLE, Box, Capabilities, LookedRegion, Percept, Session, Signals, TextLine
+from edge_runtime.types import WHOLE, Box, Capabilities, LabelHint, LookedRegion, Percept, Session, Signals, TextLine
 from gaze.types import EyeEvent, EyeKind, GazeSample
 
 ABLE = Capabilities(bundle="test", vector=True, labels=True, text=True, tokens=True, vector_dim=4)
@@ -35,6 +35,9 @@ class Wearer:
         self.dropped: list[Dropped] = []
         self.boundaries: list[int] = []
         self.views: list[list[float]] = []
+        self.labels: tuple[LabelHint, ...] = ()
+        self.lines: tuple[TextLine, ...] | None = None
+        self.unread = 0
 
     def feed(self, event: Event, cause: Look | None = None) -> None:
         out = Outbox(len(self.looks) + 1)
@@ -46,23 +49,29 @@ class Wearer:
         looks = [command for command in out.commands if isinstance(command, Look)]
         self.looks += looks
         for look in looks:
-            if look.why == "teach":
-                view = self.views.pop(0) if self.views else [1, 0, 0, 0]
-                seen = LookedRegion("foveal", look.regions[0].box, np.array(view, np.float32))
+            if look.why in ("teach", "fixation", "glance", "text") and (look.why != "text" or self.lines is not None):
+                seen = self.seen(look)
                 answer = Looked(t_ns=event.t_ns, answers=look.id, frame_seq=look.frame_seq, t_capture_ns=look.t_capture_ns, regions=(seen,))
                 self.attend.feed(answer, look, Outbox(1000))
 
     def watch(
-        self, seconds: float, *, eye: int | None = None, kind: EyeKind = "fixation", glimpse: bytes = PLAIN, motion: float = 0.0
+        self,
+        seconds: float,
+        *,
+        eye: int | None = None,
+        kind: EyeKind = "fixation",
+        at: float = 0.5,
+        glimpse: bytes = PLAIN,
+        motion: float = 0.0,
     ) -> None:
-        """Let time pass with the gaze at the middle; ``eye`` is the movement under way, from now on."""
+        """Let time pass with the gaze at half height, ``at`` from the left; ``eye`` is the movement under way, from now on."""
         start_ns, end_ns = self.t_ns, self.t_ns + round(seconds * S)
         while self.t_ns < end_ns:
             t = self.t_ns
             if eye is not None and t - start_ns >= 100 * MS:
-                self.feed(Eye(t_ns=t, event=EyeEvent(eye, kind, start_ns, t, 0.5, 0.5, 0.2, "provisional", t)))
+                self.feed(Eye(t_ns=t, event=EyeEvent(eye, kind, start_ns, t, at, 0.5, 0.2, "provisional", t)))
             if eye is not None:
-                self.feed(Gaze(t_ns=t, samples=tuple(GazeSample(t - (9 - n) * 10 * MS, 0.5, 0.5) for n in range(10))))
+                self.feed(Gaze(t_ns=t, samples=tuple(GazeSample(t - (9 - n) * 10 * MS, at, 0.5) for n in range(10))))
             signals = Signals(motion=motion, blur=0.1, light=0.5, glimpse=glimpse)
             self.feed(FrameSeen(t_ns=t, seq=self.seq, t_capture_ns=t, width_px=960, height_px=540, signals=signals))
             self.feed(Tick(t_ns=t))
@@ -70,7 +79,16 @@ class Wearer:
             self.t_ns += 100 * MS
         if eye is not None:
             last_ns = self.t_ns - 100 * MS
-            self.feed(Eye(t_ns=last_ns, event=EyeEvent(eye, kind, start_ns, last_ns, 0.5, 0.5, 0.2, "final", last_ns)))
+            self.feed(Eye(t_ns=last_ns, event=EyeEvent(eye, kind, start_ns, last_ns, at, 0.5, 0.2, "final", last_ns)))
+
+    def seen(self, look: Look) -> LookedRegion:
+        """What the models give back for the first region of a look."""
+        box = look.regions[0].box
+        if look.why == "text":
+            return LookedRegion("text", box, lines=self.lines or (), unread=self.unread)
+        if look.why == "glance":
+            return LookedRegion("foveal", box, labels=self.labels)
+        return LookedRegion("foveal", box, np.array(self.views.pop(0) if self.views else [1, 0, 0, 0], np.float32))
 
     def whys(self) -> list[str]:
         return [look.why for look in self.looks]
@@ -84,13 +102,14 @@ def test_most_frames_are_not_encoded() -> None:
     assert len(wearer.looks) <= 10 * AttendConfig().looks_per_s + AttendConfig().look_burst
 
 
-def test_a_new_fixation_is_looked_at_once() -> None:
+def test_a_thing_is_looked_at_once_however_often_the_eye_steps_about_on_it() -> None:
     wearer = Wearer(relook_ns=60 * S, text_after_ns=60 * S)
-    wearer.watch(0.6, eye=1)
-    wearer.watch(0.6, eye=2)
+    wearer.watch(0.6, eye=1, at=0.5)
+    wearer.watch(0.6, eye=2, at=0.52)
+    wearer.watch(0.6, eye=3, at=0.8)
     wearer.watch(1.0)
     looks = [look for look in wearer.looks if look.why == "fixation"]
-    assert [look.eye_id for look in looks] == [1, 2]
+    assert [look.eye_id for look in looks] == [1, 3]
     assert looks[0].regions[0].kind == "foveal"
     assert looks[0].regions[0].want == ("vector", "labels", "tokens", "thumb")
 
@@ -107,6 +126,18 @@ def test_a_long_fixation_is_looked_at_again() -> None:
     wearer.watch(3.6, eye=1)
     wearer.watch(0.5)
     assert wearer.whys().count("fixation") == 4
+
+
+def test_a_fixation_is_looked_at_when_the_picture_is_steady_and_named_if_that_takes_long() -> None:
+    wearer = Wearer(text_after_ns=60 * S, heartbeat_ns=60 * S)
+    wearer.watch(0.3, eye=1, motion=0.05)
+    wearer.watch(0.6, eye=2, motion=0.0)
+    (look,) = [look for look in wearer.looks if look.why == "fixation"]
+    assert 300 * MS <= look.t_capture_ns <= 500 * MS
+    restless = Wearer(text_after_ns=60 * S, heartbeat_ns=60 * S)
+    restless.watch(1.5, eye=1, motion=0.05)
+    whys = [(look.why, look.regions[0].want) for look in restless.looks if look.regions[0].kind == "foveal"]
+    assert whys == [("glance", ("labels", "thumb")), ("fixation", ("vector", "labels", "tokens", "thumb"))]
 
 
 def test_a_saccade_is_not_looked_at() -> None:
@@ -150,6 +181,43 @@ def test_text_that_could_be_read_is_read_again_for_the_vote() -> None:
     wearer.feed(Looked(t_ns=wearer.t_ns, answers=look.id, frame_seq=1, t_capture_ns=0, regions=(read,)), look)
     wearer.watch(1.0, eye=1)
     assert wearer.whys().count("text") >= 2
+
+
+@pytest.mark.parametrize(("confidence", "reads"), [(0.99, 1), (0.9, 2)], ids=["sure at once", "sure when it reads the same again"])
+def test_text_that_is_certain_is_read_no_more_often_than_a_thing_is_looked_at(confidence: float, reads: int) -> None:
+    wearer = Wearer(text_every_ns=300 * MS, relook_ns=60 * S, heartbeat_ns=60 * S)
+    wearer.lines = (TextLine("EXIT", confidence, Box(0.4, 0.4, 0.6, 0.5)),)
+    wearer.watch(3.0, eye=1)
+    assert wearer.whys().count("text") == reads
+
+
+def test_what_is_known_to_bear_no_text_is_not_read_again_but_another_thing_is() -> None:
+    wearer = Wearer(text_every_ns=300 * MS, heartbeat_ns=60 * S)
+    wearer.lines = ()
+    for eye, at, view, reads in ((1, 0.5, [1.0, 0, 0, 0], 1), (2, 0.9, [0.0, 1, 0, 0], 2), (3, 0.5, [0.8, 0, 0.6, 0], 2)):
+        wearer.views = [view] * 10
+        wearer.watch(2.0, eye=eye, at=at)
+        wearer.watch(0.3)
+        assert wearer.whys().count("text") == reads, eye
+
+
+def test_text_that_runs_over_the_edge_is_not_taken_for_none() -> None:
+    wearer = Wearer(text_every_ns=300 * MS, relook_ns=60 * S, heartbeat_ns=60 * S)
+    wearer.lines, wearer.unread = (), 1
+    wearer.watch(1.0, eye=1)
+    assert wearer.whys().count("text") == 2
+    assert wearer.attend.state.bare == []
+
+
+def test_a_standing_watch_has_what_is_half_known_named_at_once_and_again() -> None:
+    wearer = Wearer(text_after_ns=60 * S, heartbeat_ns=60 * S)
+    wearer.feed(WatchSet(t_ns=wearer.t_ns, watch="w", text="tell me when a dog appears"))
+    wearer.labels = (LabelHint("beagle", 0.55),)
+    wearer.watch(0.9, eye=1, at=0.3, motion=0.05)
+    assert wearer.whys().count("glance") == 5
+    wearer.labels = (LabelHint("beagle", 0.2),)
+    wearer.watch(0.9, eye=2, at=0.7, motion=0.05)
+    assert wearer.whys().count("glance") == 6
 
 
 def test_a_new_scene_is_a_boundary_and_is_looked_at_as_a_whole() -> None:
@@ -214,10 +282,22 @@ def test_low_power_reduces_looks() -> None:
         wearer = Wearer(looks_per_s=2.0)
         wearer.feed(msgspec.convert({"type": "BoardChanged", "t_ns": 0, "power": power}, BoardChanged))
         for eye in range(60):
-            wearer.watch(0.3, eye=eye)
+            wearer.watch(0.3, eye=eye, at=0.3 + 0.4 * (eye % 2))
         return len(wearer.looks)
 
     assert looks("low") < looks("reduced") < looks("full")
+
+
+@pytest.mark.parametrize(("power", "watched", "named"), [("reduced", False, True), ("low", False, False), ("low", True, True)])
+def test_low_power_gives_up_names_unless_a_watch_waits_for_one(power: str, watched: bool, named: bool) -> None:
+    wearer = Wearer(text_after_ns=60 * S, heartbeat_ns=60 * S)
+    wearer.feed(msgspec.convert({"type": "BoardChanged", "t_ns": 0, "power": power}, BoardChanged))
+    if watched:
+        wearer.feed(WatchSet(t_ns=0, watch="w1", text="tell me when I see a bus"))
+    wearer.watch(3.0, eye=1, motion=0.05)
+    parts = [look.regions[0] for look in wearer.looks if look.regions[0].kind == "foveal"]
+    assert parts
+    assert any("labels" in part.want for part in parts) is named
 
 
 def test_a_lesson_takes_three_looks_half_a_second_apart() -> None:
@@ -289,7 +369,7 @@ def test_a_look_of_the_lesson_before_is_no_view_of_the_next() -> None:
 
 
 def test_a_watch_looks_over_the_whole_picture_every_second_until_it_is_removed() -> None:
-    wearer = Wearer(heartbeat_ns=600 * S)
+    wearer = Wearer(heartbeat_ns=600 * S, watch_every_ns=1 * S)
     wearer.watch(2.0)
     wearer.feed(WatchSet(t_ns=wearer.t_ns, watch="w", text="tell me when a dog appears"))
     wearer.watch(5.0)

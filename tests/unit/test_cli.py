@@ -26,7 +26,7 @@ def help_of(words: list[str], capsys: Capture) -> str:
 
 
 def test_the_help_texts_are_these(capsys: Capture, golden: Callable[[str, bytes], None]) -> None:
-    calls = [[], *([verb] for verb in VERBS), *(["memory", action] for action in ("show", "search", "stats", "export", "forget"))]
+    calls = [[], *([verb] for verb in VERBS), *(["memory", action] for action in ("show", "search", "like", "stats", "export", "forget"))]
     calls += [["models", "list"], ["models", "prepare"], ["config", "show"]]
     golden("help.txt", "\n".join(f"$ {' '.join(['edge-runtime', *words, '--help'])}\n{help_of(words, capsys)}" for words in calls).encode())
 

@@ -239,7 +239,7 @@ def test_concepts_take_an_eighth_of_the_memory_and_no_more() -> None:
     learned = sum(len(result.learned) for result in results)
     assert 0 < learned < 20
     assert sum(len(result.unlearned) for result in results) == wearer.count("concept", "budget") == 20 - learned
-    assert wearer.memory.nbytes() <= 65536 // 8
+    assert sum(wearer.memory.tiers()[tier] for tier in ("facts", "vectors")) <= 65536 // 8
 
 
 def test_the_score_is_the_same_to_the_last_digit_in_any_order_of_views() -> None:

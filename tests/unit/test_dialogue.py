@@ -35,6 +35,14 @@ def answer(text: str, *choices: str, shelf: Shelf, now_s: float = 43) -> Reply:
         ("how many times have I looked at my mug?", "how_often", "my mug"),
         ("what did I look at before my mug?", "before", "my mug"),
         ("what did I look at right after I looked at the clock?", "after", "the clock"),
+        ("what was next to my mug?", "next_to", "my mug"),
+        ("what was beside this?", "next_to", "this"),
+        ("what was on the table?", "at_place", "the table"),
+        ("what did I see by the sign EXIT?", "at_place", "the sign EXIT"),
+        ("where was I before I saw my mug?", "where_before", "my mug"),
+        ("where did I go right after the clock?", "where_after", "the clock"),
+        ("what was I looking at?", "looked", ""),
+        ("have I ever seen that one?", "seen", "that one"),
         ("did you see my passport?", "seen", "my passport"),
         ("have you seen my keys today?", "seen", "my keys"),
         ("was there a cat?", "seen", "a cat"),
@@ -59,6 +67,26 @@ def answer(text: str, *choices: str, shelf: Shelf, now_s: float = 43) -> Reply:
 def test_a_question_is_one_of_a_few_kinds_and_a_thing(text: str, kind: str, phrase: str) -> None:
     question = questions.parse(text)
     assert (question.kind, question.phrase) == (kind, phrase)
+
+
+@pytest.mark.parametrize(
+    ("text", "kind", "phrase", "relation", "anchor"),
+    [
+        ("did I see the clock before my mug?", "seen", "the clock", "before", "my mug"),
+        ("did I see the clock after I looked at my mug?", "seen", "the clock", "after", "my mug"),
+        ("what did I see since I last saw my mug?", "looked", "", "after", "my mug"),
+        ("how often did I see a dog until I saw the clock?", "how_often", "a dog", "before", "the clock"),
+        ("did I see my mug while I was at place 2?", "seen", "my mug", "while", "place 2"),
+        ("what did I look at when I was by the sign EXIT?", "looked", "", "while", "the sign EXIT"),
+        ("when did I see my mug at place 2?", "when", "my mug", "while", "place 2"),
+        ("what did I look at before my mug?", "before", "my mug", "", ""),
+        ('did I see the sign "look before you leap"?', "seen", 'the sign "look before you leap"', "", ""),
+        ("why did he run after I saw my mug?", "other", "", "", ""),
+    ],
+)
+def test_a_time_may_be_told_by_a_thing_or_a_place(text: str, kind: str, phrase: str, relation: str, anchor: str) -> None:
+    question = questions.parse(text)
+    assert (question.kind, question.phrase, question.relation, question.anchor) == (kind, phrase, relation, anchor)
 
 
 @pytest.mark.parametrize(

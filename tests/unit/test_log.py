@@ -16,7 +16,8 @@ from edge_runtime.errors import EdgeError, Locked, LogError, StoreError
 from edge_runtime.log import Log, open_log, run_of
 from edge_runtime.log_contents import Found
 from edge_runtime.records import Query
-from edge_runtime.store import LOCK_NAME, LOG_NAME, open_store
+from edge_runtime.store import LOG_NAME, open_store
+from edge_runtime.store_lock import LOCK_NAME
 from tests.unit.test_store import ROOT, row
 from tests.unit.test_store_schema import old_log
 

@@ -76,13 +76,13 @@ def test_labels_come_likeliest_first_with_their_probability(looker: PocketLooker
     assert sum(hint.confidence for hint in labels) == pytest.approx(1.0)
 
 
-def test_a_thumbnail_is_a_small_jpeg_named_after_frame_and_region(looker: PocketLooker) -> None:
+def test_a_thumbnail_is_a_small_jpeg_named_after_frame_look_and_region(looker: PocketLooker) -> None:
     region = Region("overview", BOX, ("thumb",))
     image = np.full((300, 480, 3), 90, np.uint8)
     first, second = looker.look(look(region, region, frame_seq=7), [Crop(region, image), Crop(region, image)])
     assert first.thumb is not None
     assert second.thumb is not None
-    assert (first.thumb.id, second.thumb.id) == ("7-0", "7-1")
+    assert (first.thumb.id, second.thumb.id) == ("7-1-0", "7-1-1")
     assert first.thumb.data is not None
     assert first.thumb.nbytes == len(first.thumb.data)
     assert jpeg_decode(first.thumb.data).shape == (100, 160, 3)
@@ -211,5 +211,5 @@ def test_without_models_only_small_pictures_are_kept() -> None:
     assert looker.capabilities == Capabilities()
     assert (result.vector, result.labels, result.lines) == (None, (), ())
     assert result.thumb is not None and result.thumb.data is not None
-    assert result.thumb.id == "12-0" and result.thumb.nbytes == len(result.thumb.data)
+    assert result.thumb.id == "12-1-0" and result.thumb.nbytes == len(result.thumb.data)
     assert jpeg_decode(result.thumb.data).shape == (60, 90, 3)

@@ -45,9 +45,9 @@ def test_the_version_is_said_once() -> None:
     assert importlib.metadata.version("edge-runtime") == edge_runtime.__version__
 
 
-def test_gaze_imports_numpy_and_nothing_else() -> None:
+def test_gaze_imports_numpy_and_nothing_else_but_where_it_is_compiled() -> None:
     for source in SOURCES:
-        if source.is_relative_to(ROOT / "gaze"):
+        if source.is_relative_to(ROOT / "gaze") and source != ROOT / "gaze" / "fast" / "compiled.py":
             assert set(imported(source)) <= {"gaze", "numpy", *sys.stdlib_module_names}, source
 
 

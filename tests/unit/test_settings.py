@@ -107,6 +107,7 @@ def test_a_file_that_does_not_fit_says_where_and_what_fits(tmp_path: Path, toml:
         ("remember.ram_bytes", "1KiB", r"ram_bytes = 1KiB .*out of range", "128 MiB"),
         ("speak.quiet", "maybe", r"speak\.quiet = maybe .*true or false", "default False"),
         ("attend.hfov_deg", "inf", r"attend\.hfov_deg = inf .*does not fit", "default 90"),
+        ("remember.token_policy", "tierd", r"token_policy = tierd .*it takes one of .*recent_window, .*tiered", "which tokens are kept"),
         ("models.bundle", "", r"models\.bundle =  .*does not fit", "default pocket"),
     ],
 )

@@ -18,7 +18,7 @@ from edge_runtime.protocol import (
     UserSpeech,
     WatchSet,
 )
-from edge_runtime.records import Concept, Scope
+from edge_runtime.records import Concept, Dropped, Scope
 from tests.speaking import (
     Shelf,
     Theatre,
@@ -110,6 +110,13 @@ def test_if_the_log_does_not_answer_memory_does_and_says_so(how: str) -> None:
         theatre.ticks(43.1, 44.2)
     span = "23 s" if how == "failed" else "24 s"
     assert theatre.said == [f"I did not see your mug in the last {span}. The log did not answer: this is what memory alone holds."]
+
+
+def test_what_was_lost_on_the_way_to_the_log_weakens_every_no_about_that_time() -> None:
+    theatre = with_mug()
+    theatre.feed(Tick(t_ns=ns(20)), Remembered(dropped=(Dropped("row", "store"),)))
+    assert theatre.ask(43, "where was my mug?").text == "I did not see your mug in the last 43 s; I could not keep all that I saw then."
+    assert theatre.ask(53, "did I see my mug in the last 10 seconds?", question="q2").text == "No, I did not see your mug in the last 10 s."
 
 
 def test_a_question_of_two_steps_asks_the_log_twice_and_never_for_ever() -> None:

@@ -4,23 +4,31 @@ from __future__ import annotations
 
 import os
 import random
-import resource
 import sqlite3
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+import msgspec
 import numpy as np
 import pytest
 
 from edge_runtime.errors import Locked, StoreError
 from edge_runtime.records import Evidence, Query, Receipt, Row, Scope, Sighting, SightingKind, What
 from edge_runtime.store import LOG_NAME, Store, open_store
+from edge_runtime.store_keys import key_of
+from edge_runtime.store_lock import LOCK_NAME
 from edge_runtime.types import WHOLE, Box, Thumb
+from tests.dying_disk import give_up_rights, in_child, room
 
 MIB = 1024 * 1024
 ROOT = Path(__file__).resolve().parents[2]
+SECRET = np.random.default_rng(9).standard_normal(32).astype(np.float32)
+_KEY = key_of(SECRET)
+assert _KEY is not None
+TRACES = (b"PASSPORT", b"passport", b"SECRETPICTURE", SECRET.astype("<f2").tobytes()[:24], _KEY.tobytes()[:24])
+"""Words, picture, vector and search key of what is to be forgotten."""
 
 
 def row(
@@ -180,20 +188,22 @@ def fill(store: Store, dice: random.Random) -> None:
         name, picture = ("PASSPORT", b"SECRETPICTURE") if secret else (f"vase {dice.randrange(10**6)}", b"vase")
         pictures = {f"{number}-0": picture * dice.randrange(1, 300)}
         kind: SightingKind = dice.choice(["text", "label"])
-        store.append([row(number, name + " x" * dice.randrange(60), kind, place_id=number % 5, place=f"by the {name}", pictures=pictures)])
+        told = row(number, name + " x" * dice.randrange(60), kind, place_id=number % 5, place=f"by the {name}", pictures=pictures)
+        vector = SECRET if secret else np.array([dice.random() for _ in range(32)], np.float32)
+        store.append([msgspec.structs.replace(told, sighting=msgspec.structs.replace(told.sighting, vector=vector))])
 
 
 @pytest.mark.parametrize("seed", range(3))
 def test_no_byte_of_what_is_forgotten_stays_in_the_files(tmp_path: Path, seed: int) -> None:
     with open_store(tmp_path, log_bytes=64 * MIB) as store:
         fill(store, random.Random(seed))  # noqa: S311
-        assert b"PASSPORT" in file_bytes(tmp_path) and b"SECRETPICTURE" in file_bytes(tmp_path)
+        assert all(trace in file_bytes(tmp_path) for trace in TRACES)
         receipt = store.erase(Scope("all") if seed == 2 else Scope("thing", name="passport"), [n for n in range(1, 400) if n % 3 == 0])
         assert receipt.rows >= 133 and receipt.thumbs >= 133 and receipt.nbytes > 0
-        for word in (b"PASSPORT", b"passport", b"SECRETPICTURE"):
-            assert word not in file_bytes(tmp_path)
+        left = file_bytes(tmp_path)
+        assert all(trace not in left for trace in TRACES)
         assert len(ids(store)) == (0 if seed == 2 else 266)
-    assert b"PASSPORT" not in file_bytes(tmp_path)
+    assert all(trace not in file_bytes(tmp_path) for trace in TRACES)
 
 
 def test_a_name_is_forgotten_in_every_session_and_by_whole_words(tmp_path: Path) -> None:
@@ -271,8 +281,7 @@ def test_a_second_holder_is_told_so(tmp_path: Path, store: Store) -> None:
 @pytest.mark.parametrize(
     ("damage", "message"),
     [
-        (lambda file: file.write_bytes(b"this is not a log" * 1000), "damaged"),
-        (lambda file: file.write_bytes(file.read_bytes()[: file.stat().st_size // 2 // 1024 * 1024]), "damaged"),
+        (lambda file: _no_log_at_all(file), "damaged"),
         (lambda file: _of_another_program(file), "another program"),
         (lambda file: _of_the_future(file), "newer version"),
     ],
@@ -287,6 +296,11 @@ def test_a_file_that_is_no_log_of_ours_is_left_as_it_is(tmp_path: Path, damage: 
         store.search(Query())
         store.append([row(1)])
     assert caught.value.hint and file.read_bytes() == before
+
+
+def _no_log_at_all(file: Path) -> None:
+    file.write_bytes(b"this is not a log" * 1000)
+    file.with_name(LOCK_NAME).unlink()  # which tells a file of ours that is damaged from one of somebody else's
 
 
 def _of_another_program(file: Path) -> None:
@@ -311,22 +325,20 @@ def test_a_folder_that_is_a_file_is_refused(tmp_path: Path) -> None:
 
 def test_a_folder_that_is_read_only_is_refused(tmp_path: Path) -> None:
     tmp_path.chmod(0o555)
-    _in_child(_open_read_only, tmp_path)
+    in_child(_open_read_only, tmp_path)
 
 
 def test_a_full_disk_is_told_loses_nothing_and_is_got_over(tmp_path: Path) -> None:
-    _in_child(_fill_the_disk, tmp_path)
+    in_child(_fill_the_disk, tmp_path)
 
 
 def test_an_erasure_that_does_not_fit_is_owed_and_made_up_for(tmp_path: Path) -> None:
-    _in_child(_erase_on_a_full_disk, tmp_path)
+    in_child(_erase_on_a_full_disk, tmp_path)
 
 
 def _open_read_only(folder: Path) -> None:
     os.chdir(folder)
-    if os.geteuid() == 0:  # the superuser may write anywhere
-        os.setgid(65534)
-        os.setuid(65534)
+    give_up_rights()
     with pytest.raises(StoreError, match="cannot be opened") as caught:
         open_store(Path(), log_bytes=MIB)
     assert "can be written" in caught.value.hint
@@ -335,13 +347,13 @@ def _open_read_only(folder: Path) -> None:
 def _fill_the_disk(folder: Path) -> None:
     with open_store(folder, log_bytes=8 * MIB) as store:
         store.append([row(1, pictures={"1-0": b"jpeg"})])
-        _room(60_000)
+        room(60_000)
         big = [row(n, pictures={f"{n}-0": bytes(20_000)}) for n in range(2, 20)]
         with pytest.raises(StoreError, match="full or does not take writes") as caught:
             store.append(big)
         assert "free some space" in caught.value.hint
         assert ids(store) == [1] and store.thumb("1-0") == b"jpeg"
-        _room(None)
+        room(None)
         assert store.append(big).rows == 18
         assert len(ids(store)) == 19
 
@@ -350,25 +362,12 @@ def _erase_on_a_full_disk(folder: Path) -> None:
     with open_store(folder, log_bytes=8 * MIB) as store:
         store.append([row(n, "PASSPORT", "text", pictures={f"{n}-0": bytes(20_000)}) for n in range(1, 20)])
         store.append([row(n, "keys") for n in range(20, 40)])
-        _room(1000)
+        room(1000)
         with pytest.raises(StoreError, match="full"):
             store.erase(Scope("thing", name="passport"))
         with pytest.raises(StoreError, match="full"):
             store.search(Query(text="passport"))
-        _room(None)
+        room(None)
         assert ids(store, Query(text="passport")) == [] and len(ids(store)) == 20
         store.append([row(41, "keys")])
         assert b"PASSPORT" not in file_bytes(folder)
-
-
-def _room(nbytes: int | None) -> None:
-    """Let no file of this process grow beyond a size: what a full disk looks like from inside."""
-    hard = resource.getrlimit(resource.RLIMIT_FSIZE)[1]
-    resource.setrlimit(resource.RLIMIT_FSIZE, (hard if nbytes is None else nbytes, hard))
-
-
-def _in_child(test: Callable[[Path], None], folder: Path) -> None:
-    """Run it in a process of its own: what it does to its rights and limits must not outlive it."""
-    script = f"import sys; from pathlib import Path; from tests.unit.test_store import {test.__name__}; {test.__name__}(Path(sys.argv[1]))"
-    done = subprocess.run([sys.executable, "-c", script, str(folder)], cwd=ROOT, check=False, capture_output=True, text=True)  # noqa: S603
-    assert done.returncode == 0, done.stderr

@@ -6,16 +6,20 @@ import sqlite3
 from contextlib import closing
 from pathlib import Path
 
+import numpy as np
 import pytest
 
-from edge_runtime import store_schema
+from edge_runtime import codec, store_schema
 from edge_runtime.errors import StoreError
-from edge_runtime.records import Query, Scope
+from edge_runtime.records import Evidence, Query, Scope
 from edge_runtime.store import LOG_NAME, open_store
-from edge_runtime.store_schema import APPLICATION_ID, INSERT, MIGRATIONS, VERSION, connect, migrate, to_row, version_of
+from edge_runtime.store_keys import key_of
+from edge_runtime.store_schema import APPLICATION_ID, MIGRATIONS, VERSION, connect, migrate, version_of
+from edge_runtime.types import WHOLE
 from tests.unit.test_store import row
 
 MIB = 1024 * 1024
+VECTOR = np.array([0.6, 0.0, -0.8], np.float32)
 FORMAT_1 = """
 CREATE TABLE sessions (id INTEGER PRIMARY KEY);
 CREATE TABLE sightings (
@@ -43,19 +47,25 @@ CREATE TRIGGER thumb_in AFTER INSERT ON thumbs BEGIN UPDATE totals SET thumb_byt
 CREATE TRIGGER thumb_out AFTER DELETE ON thumbs BEGIN UPDATE totals SET thumb_bytes = thumb_bytes - length(OLD.jpeg); END;
 """
 """The tables as the first version made them, to the letter. Never to be changed."""
+FORMAT_2 = FORMAT_1.replace("sessions (id INTEGER PRIMARY KEY)", "sessions (id INTEGER PRIMARY KEY, begun_unix_ns INTEGER)")
+"""As the second did."""
 
 
-def old_log(folder: Path) -> Path:
-    """A log as the first version left it: two sessions, a sighting with a picture in the first, one read in the second."""
+def old_log(folder: Path, version: int = 1) -> Path:
+    """A log as an old version left it: two sessions, a sighting with picture and vector in the first, one read in the second."""
     folder.mkdir(exist_ok=True)
     file = folder / LOG_NAME
     with closing(sqlite3.connect(file, isolation_level=None)) as db:
         for pragma in ("page_size=1024", "auto_vacuum=INCREMENTAL", "journal_mode=WAL", "secure_delete=ON"):
             db.execute(f"PRAGMA {pragma}")
-        db.executescript(f"BEGIN; {FORMAT_1} PRAGMA application_id={APPLICATION_ID}; PRAGMA user_version=1; COMMIT;")
-        db.executemany("INSERT INTO sessions VALUES (?)", [(1,), (2,)])
-        for session, kept in ((1, row(1, pictures={"1-0": b"jpeg"})), (2, row(5, "EXIT", "text", place_id=1))):
-            db.execute(INSERT, to_row(session, kept.sighting))
+        tables = FORMAT_1 if version == 1 else FORMAT_2
+        db.executescript(f"BEGIN; {tables} PRAGMA application_id={APPLICATION_ID}; PRAGMA user_version={version}; COMMIT;")
+        db.executemany("INSERT INTO sessions (id) VALUES (?)", [(1,), (2,)])
+        looks = [codec.encode((Evidence(number, 10 * number, WHOLE, thumb),)) for number, thumb in ((1, "1-0"), (5, None))]
+        times = (0, 0, 1, 1, 10, 15, 0.9, 1, 1, 0)
+        insert = f"INSERT INTO sightings VALUES ({', '.join('?' * 19)})"  # noqa: S608
+        db.execute(insert, (1, 1, "concept", "mug", " mug ", None, None, *times, looks[0], VECTOR.astype("<f2").tobytes()))
+        db.execute(insert, (2, 5, "text", "EXIT", " exit ", " exit ", 1, *times, looks[1], None))
         db.execute("INSERT INTO places VALUES (2, 1, 'by the door')")
         db.execute("INSERT INTO thumbs (session, id, t_ns, jpeg) VALUES (1, '1-0', 10, ?)", (b"jpeg",))
         db.execute("INSERT INTO cites VALUES (1, 1, '1-0')")
@@ -73,11 +83,13 @@ def version(file: Path) -> int:
         return int(db.execute("PRAGMA user_version").fetchone()[0])
 
 
-def test_an_old_log_is_brought_up_to_date_and_loses_nothing(tmp_path: Path) -> None:
-    file = old_log(tmp_path)
+@pytest.mark.parametrize("old", [1, 2])
+def test_an_old_log_is_brought_up_to_date_and_loses_nothing(tmp_path: Path, old: int) -> None:
+    file = old_log(tmp_path, old)
     with open_store(tmp_path, log_bytes=MIB, resume=True) as store:
         (found,), places = store.search(Query())
-        assert (store.session, found.id, found.what.name, places) == (2, 5, "EXIT", ("by the door",))
+        assert (store.session, found.id, found.what.name, found.merged, places) == (2, 5, "EXIT", 1, ("by the door",))
+        assert [sighting.id for sighting in store.search(Query(text="exit"))[0]] == [5]
         assert store.append([row(6, "keys")]).rows == 1
         assert store.erase(Scope("thing", name="mug")).thumbs == 1
     assert version(file) == VERSION
@@ -85,8 +97,19 @@ def test_an_old_log_is_brought_up_to_date_and_loses_nothing(tmp_path: Path) -> N
         assert db.execute("SELECT id, begun_unix_ns FROM sessions").fetchall() == [(1, None), (2, None)], "a date is never made up"
 
 
-def test_an_old_log_that_was_migrated_is_made_like_a_new_one(tmp_path: Path) -> None:
-    file = old_log(tmp_path / "old")
+@pytest.mark.parametrize("old", [1, 2])
+def test_the_vectors_of_an_old_log_get_their_search_keys(tmp_path: Path, old: int) -> None:
+    file = old_log(tmp_path, old)
+    open_store(tmp_path, log_bytes=MIB).close()
+    key = key_of(VECTOR)
+    assert key is not None
+    with closing(sqlite3.connect(file)) as db:
+        assert db.execute("SELECT * FROM likeness").fetchall() == [(1, 1, key.tobytes())]
+
+
+@pytest.mark.parametrize("old", [1, 2])
+def test_an_old_log_that_was_migrated_is_made_like_a_new_one(tmp_path: Path, old: int) -> None:
+    file = old_log(tmp_path / "old", old)
     for folder in ("old", "new"):
         open_store(tmp_path / folder, log_bytes=MIB).close()
     assert columns(file) == columns(tmp_path / "new" / LOG_NAME)
@@ -116,7 +139,7 @@ def test_when_everything_is_forgotten_no_date_stays(tmp_path: Path) -> None:
 def test_a_migration_that_fails_leaves_the_old_file_as_it_was(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     file = old_log(tmp_path)
     before = file.read_bytes()
-    broken = {1: (*MIGRATIONS[1], "UPDATE sessions SET begun_unix_ns = 7", "INSERT INTO nowhere VALUES (1)")}
+    broken = {**MIGRATIONS, 1: (*MIGRATIONS[1], "UPDATE sessions SET begun_unix_ns = 7", "INSERT INTO nowhere VALUES (1)")}
     monkeypatch.setattr(store_schema.migrate, "__defaults__", (broken,))
     with pytest.raises(StoreError, match="cannot be used: no such table: nowhere") as caught:
         open_store(tmp_path, log_bytes=MIB)
