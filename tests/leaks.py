@@ -1,7 +1,7 @@
 """A pytest plugin: a test that leaves a thread, a child process, a socket or shared memory behind has failed.
 
-ZeroMQ contexts are found by the event descriptors that their threads keep open. Linux tells all of this in ``/proc``;
-elsewhere only threads are watched.
+A ZeroMQ context runs threads of its own, which Python does not know, as soon as it has had a socket, and until it is terminated; they
+are found by their names. Linux tells all of this in ``/proc``; elsewhere only Python's threads are watched.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ def held() -> set[str]:
     """What this process holds that somebody should have closed, in words."""
     found = {f"thread {thread.name}" for thread in threading.enumerate() if thread is not threading.main_thread()}
     if _PROC.is_dir():
-        found |= _descriptors() | _children()
+        found |= _descriptors() | _children() | _zmq_threads()
     if _SHM.is_dir():
         found |= {f"shared memory {path.name}" for path in _SHM.iterdir() if path.name.startswith(_OURS) and not _held_elsewhere(path)}
     return found
@@ -40,6 +40,18 @@ def _descriptors() -> set[str]:
             continue  # the descriptor that was reading the folder
         if target.startswith(_OPEN):
             found.add(f"descriptor {link.name} ({target})")
+    return found
+
+
+def _zmq_threads() -> set[str]:
+    found = set()
+    for file in (_PROC / "task").glob("*/comm"):
+        try:
+            name = file.read_text().strip()
+        except (FileNotFoundError, ProcessLookupError):
+            continue  # a thread that has just ended
+        if name.startswith("ZMQbg"):
+            found.add(f"ZeroMQ context, thread {file.parent.name} ({name})")
     return found
 
 
