@@ -40,7 +40,7 @@ class Channel(msgspec.Struct, frozen=True):
     """What is sent from one sender to any number of receivers.
 
     Attributes:
-        topic: Begins with the major version of its messages: ``"v1/gaze"``.
+        topic: Begins with the major version of its messages: ``"er1/frames"``.
         keep: ``"newest"``: a receiver that is behind takes the newest and lets the rest go. ``"every"``: it takes all, in order.
         max_bytes: Of one payload; a larger one is not sent, and counted.
         max_waiting: Messages that may wait on either side, for each receiver. Together with ``max_bytes`` the bound in bytes.
