@@ -63,7 +63,7 @@ class AttendConfig(Section, frozen=True):
     text_after_ns: Annotated[int, Meta(ge=0, description="fixation or pursuit this long before text is read")] = 300 * MS
     text_every_ns: Annotated[int, Meta(ge=0, description="read again while gaze stays, at most this often")] = 700 * MS
     text_crop_px: Annotated[int, Meta(ge=32, description="side of the square that is enlarged twice and read")] = 320
-    watch_every_ns: Annotated[int, Meta(ge=0, description="while a watch stands, look over the whole picture this often")] = 2 * S
+    watch_every_ns: Annotated[int, Meta(ge=0, description="while a watch stands, look over the whole picture this often")] = 2500 * MS
 
 
 class RememberConfig(Section, frozen=True):
