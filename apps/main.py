@@ -9,13 +9,18 @@ import os
 import sys
 import traceback
 from collections.abc import Sequence
+from types import ModuleType
 from typing import NoReturn
 
 from apps.verbs import add_settings
 from edge_runtime import __version__
 from edge_runtime.errors import EdgeError, UsageError
 
-VERBS = ("simulator", "replay", "memory", "gaze", "models", "doctor", "config", "version")
+VERBS = (
+    *("simulator", "replay", "memory", "gaze", "models"),
+    *("run", "status", "top", "ask", "watch", "concept", "forget", "mute", "record", "reload", "stop"),
+    *("doctor", "field-report", "config", "version"),
+)
 """Each is a module of this package with ``add(verbs)``, which describes it, and ``run(args)``, which returns the exit code."""
 
 _DESCRIPTION = """\
@@ -31,6 +36,8 @@ examples:
   edge-runtime replay walk.mp4 --gaze gaze.csv --watch "tell me when I see a bus"
   edge-runtime gaze events gaze.csv -o -       fixations, saccades and blinks of a recording
   edge-runtime memory search mug               what the last simulator run saw of it, and when
+  edge-runtime run --camera 0                  be the assistant on the glasses, until Ctrl-C
+  edge-runtime ask "where is my mug?"          ask the one that runs
   edge-runtime doctor                          what this machine has, and what is missing
   edge-runtime config show --origin            every setting, and where its value comes from
 
@@ -64,10 +71,14 @@ def build_parser(names: Sequence[str] = VERBS) -> Parser:
     parser.add_argument("--debug", action="store_true", help="show where an error comes from")
     verbs = parser.add_subparsers(title="verbs", dest="verb", metavar="VERB")
     for name in names:
-        importlib.import_module(f"apps.{name}").add(verbs)
+        _module(name).add(verbs)
     if "replay" in names:
         add_settings(verbs.choices["replay"])
     return parser
+
+
+def _module(verb: str) -> ModuleType:
+    return importlib.import_module(f"apps.{verb.replace('-', '_')}")
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -105,7 +116,7 @@ def _run(arguments: list[str]) -> int:
         near = difflib.get_close_matches(verb, VERBS, n=1)
         raise UsageError(f"there is no verb {verb}", hint=f"did you mean: edge-runtime {near[0]}" if near else "run: edge-runtime --help")
     args = build_parser([verb]).parse_args(arguments)
-    code: int = importlib.import_module(f"apps.{verb}").run(args)
+    code: int = _module(verb).run(args)
     sys.stdout.flush()
     return code
 

@@ -13,6 +13,7 @@ from pathlib import Path
 
 import msgspec
 
+from apps.attach import attach
 from apps.display import Display
 from apps.glasses.intake import Source
 from apps.glasses.live import LiveGlasses
@@ -55,7 +56,8 @@ def add(subparsers: Verbs) -> None:
         "simulator",
         help="wear the glasses in a browser",
         description="Serve one page, to this machine only: a camera, the pointer as gaze, and all that the glasses see, remember and say. "
-        "The run is kept in --out; a new one replaces it. Ctrl-C ends it.",
+        "The run is kept in --out; a new one replaces it. Ctrl-C ends it. With --attach the page shows the daemon that runs instead, and "
+        "the daemon goes on when the page ends.",
     )
     parser.add_argument(
         "--camera",
@@ -68,6 +70,9 @@ def add(subparsers: Verbs) -> None:
     )
     parser.add_argument(
         "--hfov-deg", type=float, metavar="DEG", help="horizontal field of view of the camera (default: as usual for its kind)"
+    )
+    parser.add_argument(
+        "--attach", action="store_true", help="look on at the daemon that runs, and talk to it; only --port and --no-open go with it"
     )
     parser.add_argument("--port", type=int, default=PORT, metavar="N", help=f"port on 127.0.0.1 (default {PORT}); 0 takes any that is free")
     parser.add_argument("--no-open", action="store_true", help="print the address and open no browser")
@@ -82,6 +87,9 @@ def run(args: argparse.Namespace) -> int:
         raise UsageError(f"--port {args.port} is no port", hint="0 to 65535; 0 takes any that is free")
     # Before anything is opened: an earlier run in --out is not given up for a page that cannot be served.
     check_port(args.port)
+    if args.attach:
+        attach(args)
+        return 0
     config = settings(args).config
     source, camera = _camera(args, config)
     with contextlib.ExitStack() as stack:

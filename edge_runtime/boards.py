@@ -48,19 +48,9 @@ class Figure(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     source: Annotated[str, Meta(min_length=1)]
 
 
-class PowerModes(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """The power modes a board may be set to, as ``nvpmodel`` calls them, and where the list comes from."""
-
-    names: tuple[str, ...]
-    kind: Kind
-    source: Annotated[str, Meta(min_length=1)]
-
-
 class _Entry(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     title: Annotated[str, Meta(min_length=1)]
     compatible: tuple[str, ...]
-    memory_gib: Figure
-    power_modes: PowerModes
     encode_ms: Figure
     name_ms: Figure
     read_ms: Figure
@@ -78,16 +68,13 @@ class Board(msgspec.Struct, frozen=True):
         name: As ``--as`` takes it.
         title: As people call it.
         compatible: Parts of the device tree's ``compatible`` strings that only this board has; empty where there is no device tree.
-        memory_gib: Memory, shared by processor and GPU on all boards but a PC.
-        power_modes: What it may be set to.
-        stages: Milliseconds of one of each stage.
+        stages: Milliseconds of one of each stage. ``prefill`` and ``generate`` slow nothing yet, because nothing generates; a replay that
+            is played as on the board names them in its report.
     """
 
     name: str
     title: str
     compatible: tuple[str, ...]
-    memory_gib: Figure
-    power_modes: PowerModes
     stages: dict[Stage, Figure]
 
     def cost_ns(self, stage: Stage) -> int:
@@ -131,8 +118,8 @@ def board(name: str) -> Board:
     return known[name]
 
 
-def _check(where: str, figure: Figure | PowerModes) -> None:
-    if isinstance(figure, Figure) and not math.isfinite(figure.value):
+def _check(where: str, figure: Figure) -> None:
+    if not math.isfinite(figure.value):
         raise ConfigError(f"{where} is {figure.value}", hint="a figure is a finite number, zero or more")
     if figure.kind == "published" and "https://" not in figure.source:
         raise ConfigError(f"{where} is published and says not where", hint="give a link in source, or call it assumed")
@@ -145,9 +132,7 @@ def _board(name: str, table: Any) -> Board:
         entry = msgspec.convert(table, _Entry)
     except msgspec.ValidationError as error:
         raise ConfigError(f"the profile of {name} is off: {error}", hint="a figure is { value, kind, source }, as in boards.toml") from None
-    for key in entry.__struct_fields__:
-        figure = getattr(entry, key)
-        if isinstance(figure, Figure | PowerModes):
-            _check(f"{name}.{key}", figure)
     stages: dict[Stage, Figure] = {stage: getattr(entry, f"{stage}_ms") for stage in STAGES}
-    return Board(name, entry.title, entry.compatible, entry.memory_gib, entry.power_modes, stages)
+    for stage, figure in stages.items():
+        _check(f"{name}.{stage}_ms", figure)
+    return Board(name, entry.title, entry.compatible, stages)

@@ -11,9 +11,11 @@ import msgspec
 
 from edge_runtime import codec
 from edge_runtime.attend import Attend
-from edge_runtime.config import Config
+from edge_runtime.config import Config, RememberConfig
+from edge_runtime.errors import UsageError
 from edge_runtime.facts import Attended, Remembered
 from edge_runtime.outbox import Outbox
+from edge_runtime.power import Work
 from edge_runtime.protocol import (
     Answer,
     Append,
@@ -35,6 +37,7 @@ from edge_runtime.protocol import (
 from edge_runtime.records import Dropped
 from edge_runtime.remember import Memory
 from edge_runtime.remember.concepts import MAX_VIEWS
+from edge_runtime.settings import changed
 from edge_runtime.speak import Speaker
 from edge_runtime.types import Session
 
@@ -92,7 +95,7 @@ class Core:
         self.attend = Attend(
             config.attend,
             session,
-            teach_views=min(config.remember.teach_views, MAX_VIEWS),
+            teach_views=_teach_views(config.remember),
             teach_floor=config.remember.concept_ask,
             look_deadline_ns=config.models.look_deadline_ns,
         )
@@ -129,6 +132,22 @@ class Core:
                 state.pending[command.id] = Pending(command.deadline_ns, look, isinstance(command, Look | Search))
         return tuple(out.commands)
 
+    def reconfigure(self, config: Config) -> None:
+        """Go by other settings from the next event on; everything known, said, waited for and saved up stays.
+
+        It then does exactly what a core made with these settings and restored from a snapshot of this one would.
+
+        Raises:
+            UsageError: A setting differs that is not reloadable. Nothing has changed then.
+        """
+        fixed = changed(self.config, config).needs_restart
+        if fixed:
+            raise UsageError(f"a run cannot change {', '.join(fixed)} while it goes on", hint="end it and start it anew")
+        self.config = config
+        self.attend.reconfigure(config.attend, teach_views=_teach_views(config.remember), teach_floor=config.remember.concept_ask)
+        self.memory.reconfigure(config.remember)
+        self.speaker.reconfigure(config.speak)
+
     def awaits(self, event: Event) -> bool:
         """Whether an event is wanted: an answer that nobody waits for any more is not, and nothing it holds may be kept."""
         return not isinstance(event, Answer) or event.answers in self.state.pending
@@ -141,6 +160,11 @@ class Core:
     def dropped(self) -> dict[str, int]:
         """Everything let go so far, counted by ``"what:reason"``."""
         return dict(sorted(self.state.dropped.items()))
+
+    @property
+    def reduced(self) -> tuple[Work, ...]:
+        """What is done less or not at all to spare the board: ``thinking``, ``looks``, ``naming``, as they give way."""
+        return self.attend.reduced
 
     def snapshot(self) -> bytes:
         """All state, as bytes; a core restored from it commands exactly what this one would. Its token memory begins empty."""
@@ -176,3 +200,7 @@ class Core:
     def _count(self, drop: Dropped) -> None:
         key = f"{drop.what}:{drop.reason}"
         self.state.dropped[key] = self.state.dropped.get(key, 0) + drop.count
+
+
+def _teach_views(config: RememberConfig) -> int:
+    return min(config.teach_views, MAX_VIEWS)

@@ -13,9 +13,12 @@ EdgeError                 exit code
     BundleError
     HashMismatch
     Unreachable                  the package index did not answer
+    ContextFull, Refused, Interrupted       in edge_runtime.models.language
+    UnsupportedModel, UnsupportedPrecision  in export
   DeviceError               5    the machine says no: disk, cache folder, camera, lock
     StoreError
     Locked
+    NotRunning                   no daemon runs here
     Evicted                      the frame asked for has left the ring
     CameraError                  a camera is missing, refused, busy or unplugged
 """
@@ -104,6 +107,10 @@ class StoreError(DeviceError):
 
 class Locked(DeviceError):
     """Another process holds this log or folder."""
+
+
+class NotRunning(DeviceError):
+    """No daemon of this user runs on this machine."""
 
 
 class Evicted(DeviceError):

@@ -1,6 +1,6 @@
 """Where the settings come from: defaults, then a TOML file, then ``EDGE_RUNTIME_<SECTION>_<KEY>``, then flags; the last word counts.
 
-What settings there are, with units and ranges, is data in :mod:`edge_runtime.config`. Nothing is guessed: a key that does not
+What settings there are is data (:mod:`edge_runtime.config`, :mod:`edge_runtime.settings_schema`). Nothing is guessed: a key that does not
 exist is an error that names the nearest one, and a value that does not fit is an error that names the range.
 """
 
@@ -13,14 +13,15 @@ import re
 import sys
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from functools import cache
 from pathlib import Path
 from typing import Any
 
 import msgspec
+from msgspec.structs import replace
 
 from edge_runtime.config import Config
 from edge_runtime.errors import ConfigError
+from edge_runtime.settings_schema import ENV_PREFIX, Key, Setting, keys
 from edge_runtime.units import parse_quantity, say_quantity, units_of
 
 if sys.version_info >= (3, 11):
@@ -28,50 +29,11 @@ if sys.version_info >= (3, 11):
 else:
     import tomli as tomllib
 
-Setting = bool | int | float | str
-
-ENV_PREFIX = "EDGE_RUNTIME_"
 NOT_SETTINGS = frozenset({"EDGE_RUNTIME_CACHE"})
 """Variables with our prefix that are folders, not settings."""
 
 _BOOL = {"true": True, "yes": True, "on": True, "1": True, "false": False, "no": False, "off": False, "0": False}
-_KINDS = {bool: "true or false", int: "a whole number", float: "a number", str: "text"}
 _SHOW = "run: edge-runtime config show"
-
-
-@dataclass(frozen=True, slots=True)
-class Key:
-    """One setting, as the schema describes it.
-
-    Attributes:
-        name: ``section.key``.
-        kind: ``bool``, ``int``, ``float`` or ``str``.
-        default: Its default.
-        meaning: What it does.
-        bounds: Pairs of an operator (``>=``, ``>``, ``<=``, ``<``) and a number.
-        choices: The words it takes, where it does not take any.
-    """
-
-    name: str
-    kind: type[Setting]
-    default: Setting
-    meaning: str
-    bounds: tuple[tuple[str, float], ...]
-    choices: tuple[str, ...] = ()
-
-    @property
-    def env(self) -> str:
-        """The environment variable that sets it."""
-        return ENV_PREFIX + self.name.replace(".", "_").upper()
-
-    @property
-    def accepts(self) -> str:
-        """What it accepts, in words: ``"a whole number >= 1"``."""
-        kind = f"one of {', '.join(self.choices)}" if self.choices else _KINDS[self.kind]
-        if units := units_of(self.name):
-            smallest, *larger = units
-            kind = f"a whole number of {'bytes' if smallest == 'B' else smallest}, or a number with {' or '.join(larger)}"
-        return ", ".join((kind, *(f"{sign} {bound:.0f}" if bound == int(bound) else f"{sign} {bound}" for sign, bound in self.bounds)))
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,6 +49,21 @@ class Loaded:
     origin: Mapping[str, str]
 
 
+@dataclass(frozen=True, slots=True)
+class Changes:
+    """What other settings mean for a run that goes on.
+
+    Attributes:
+        taken: The settings it can go on with: those it has, with the reloadable ones of the others.
+        applied: The names of settings that differ and are taken up at once, in the order of the schema.
+        needs_restart: Those that differ and count when the run is started anew.
+    """
+
+    taken: Config
+    applied: tuple[str, ...]
+    needs_restart: tuple[str, ...]
+
+
 def load(flags: Mapping[str, str] | None = None, *, env: Mapping[str, str] | None = None, path: Path | None = None) -> Loaded:
     """Read the settings.
 
@@ -96,7 +73,7 @@ def load(flags: Mapping[str, str] | None = None, *, env: Mapping[str, str] | Non
         path: A TOML file that must exist. Without it ``$XDG_CONFIG_HOME/edge_runtime/config.toml`` is read if it is there.
 
     Raises:
-        ConfigError: An unknown key, a value of the wrong type or out of range, a file that is missing or not TOML.
+        ConfigError: An unknown key, a value of the wrong type or out of range, one that lacks another, a file that is missing or not TOML.
     """
     env = os.environ if env is None else env
     values: dict[str, Setting] = {name: key.default for name, key in keys().items()}
@@ -107,38 +84,31 @@ def load(flags: Mapping[str, str] | None = None, *, env: Mapping[str, str] | Non
             origin[key.name] = where
     tree: dict[str, dict[str, Setting]] = {}
     for name, setting in values.items():
-        section, leaf = name.split(".")
-        tree.setdefault(section, {})[leaf] = setting
-    return Loaded(config=msgspec.convert(tree, Config), origin=origin)
+        tree.setdefault(keys()[name].section, {})[keys()[name].leaf] = setting
+    config = msgspec.convert(tree, Config)
+    _check_quiet_hours(config, origin)
+    return Loaded(config=config, origin=origin)
 
 
-@cache
-def keys() -> dict[str, Key]:
-    """Every setting by ``section.key``, in the order of the schema."""
-    found = {}
-    for section in _fields(msgspec.inspect.type_info(Config)):
-        for field in _fields(section.type):
-            kind, meaning = field.type, ""
-            while isinstance(kind, msgspec.inspect.Metadata):
-                meaning = (kind.extra_json_schema or {}).get("description", meaning)
-                kind = kind.type
-            limits = {">=": "ge", ">": "gt", "<=": "le", "<": "lt"}
-            bounds = tuple((sign, getattr(kind, name)) for sign, name in limits.items() if getattr(kind, name, None) is not None)
-            name, choices = f"{section.name}.{field.name}", getattr(kind, "values", ())
-            found[name] = Key(name, type(field.default), field.default, meaning, bounds, tuple(choices))
-    return found
+def changed(before: Config, after: Config) -> Changes:
+    """Compare the settings of a run with others, and say what it can take up while it goes on."""
+    differing = [key for key in keys().values() if key.value(before) != key.value(after)]
+    taken = before
+    for key in differing:
+        if key.reloadable:
+            section = replace(getattr(taken, key.section), **{key.leaf: key.value(after)})
+            taken = replace(taken, **{key.section: section})
+    return Changes(
+        taken=taken,
+        applied=tuple(key.name for key in differing if key.reloadable),
+        needs_restart=tuple(key.name for key in differing if not key.reloadable),
+    )
 
 
 def default_path(env: Mapping[str, str]) -> Path:
     """The file that is read when none is named."""
     home = env.get("XDG_CONFIG_HOME")
     return (Path(home) if home else Path.home() / ".config") / "edge_runtime" / "config.toml"
-
-
-def _fields(kind: msgspec.inspect.Type) -> tuple[msgspec.inspect.Field, ...]:
-    if not isinstance(kind, msgspec.inspect.StructType):
-        raise TypeError(f"the settings are sections of plain values, not {kind}")
-    return kind.fields
 
 
 def _from_flags(flags: Mapping[str, str]) -> Iterable[tuple[Key, object, str]]:
@@ -176,7 +146,7 @@ def _from_file(path: Path | None, env: Mapping[str, str]) -> Iterable[tuple[Key,
     lines = _lines(text)
     for section, content in table.items():
         where = f"file {file}:{lines.get(section, 1)}"
-        sections = dict.fromkeys(name.split(".")[0] for name in keys())
+        sections = dict.fromkeys(key.section for key in keys().values())
         if section not in sections:
             raise ConfigError(f"unknown section [{section}] ({where})", hint=_nearest(section, (*sections, *keys())))
         if not isinstance(content, dict):
@@ -203,6 +173,18 @@ def _nearest(name: str, candidates: Iterable[str]) -> str:
     return f"did you mean {best}? {_SHOW}" if best else _SHOW
 
 
+def _check_quiet_hours(config: Config, origin: Mapping[str, str]) -> None:
+    begin, end = config.speak.quiet_from, config.speak.quiet_to
+    if begin and begin == end:
+        raise ConfigError(f"quiet hours begin and end at {begin}", hint="to be quiet all day, set speak.quiet to true")
+    if bool(begin) != bool(end):
+        given, missing = ("quiet_from", "quiet_to") if begin else ("quiet_to", "quiet_from")
+        raise ConfigError(
+            f"speak.{given} = {begin or end} ({origin[f'speak.{given}']}) needs speak.{missing}",
+            hint="quiet hours begin and end, such as quiet_from = 22:00 and quiet_to = 07:00; leave both empty for none",
+        )
+
+
 def _checked(key: Key, value: object, where: str) -> Setting:
     hint = f"{key.name}: {key.meaning}; default {_say(key, key.default)}"
     written = not where.startswith("file ")
@@ -221,7 +203,7 @@ def _typed(key: Key, value: object, *, written: bool) -> Setting:
     """Bring a value to its type. What was ``written`` as a word is read; what TOML already typed is only checked."""
     units = units_of(key.name)
     if isinstance(value, str):
-        if key.kind is str and value and (not key.choices or value in key.choices):
+        if key.kind is str and key.takes_text(value):
             return value
         if units:
             return parse_quantity(value, units)
@@ -243,7 +225,7 @@ def _typed(key: Key, value: object, *, written: bool) -> Setting:
 
 def _say(key: Key, value: Any) -> str:
     units = units_of(key.name)
-    return say_quantity(value, units) if units else str(value)
+    return say_quantity(value, units) if units else str(value) or "empty"
 
 
 def _lines(text: str) -> dict[str, int]:

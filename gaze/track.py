@@ -21,13 +21,14 @@ class EyeEvents:
         hfov_deg: Horizontal field of view of the scene camera, degrees.
         aspect: Width over height of its picture.
         labels: Also keep a label for every sample, for :meth:`labels`.
+        first_id: Of the first thing found; a detector that takes over from another begins beyond its ids.
 
     Raises:
         ValueError: The camera is impossible.
     """
 
-    def __init__(self, hfov_deg: float, aspect: float, *, labels: bool = False) -> None:
-        ids = itertools.count(1)
+    def __init__(self, hfov_deg: float, aspect: float, *, labels: bool = False, first_id: int = 1) -> None:
+        ids = itertools.count(first_id)
         self._detector = FixationDetector(hfov_deg, aspect, ids=ids, labels=labels)
         self._dwells = DwellTracker(hfov_deg, aspect, ids=ids)
 

@@ -23,7 +23,7 @@ UNITS = {"_ns": "ns", "_px": "px", "_norm": "0..1", "_deg": "degrees", "_bytes":
 RULES = f"""# The wire
 
 What the processes of the daemon say to each other. Written by `python -m scripts.wire_docs` from `edge_runtime/transport/routes.py` and
-`messages.py`, `edge_runtime/protocol.py`, `types.py` and `records.py`; a test holds it true.
+`messages.py`, `statuses.py`, `edge_runtime/protocol.py`, `types.py` and `records.py`; a test holds it true.
 
 - A message is sent under a **topic**, `er{MAJOR}/<route>`: {MAJOR} is the major version of all messages. Another major version is
   refused, which is told once and then counted.
@@ -124,7 +124,7 @@ def _type(hint: Any, values: dict[str, type]) -> str:
         return f"array of {', '.join(_type(arg, values) for arg in args)}"
     if origin is np.ndarray:
         return f"array {np.dtype(get_args(args[1])[0]).name}"
-    words = {int: "integer", float: "number", bool: "boolean", str: "text", bytes: "bytes", type(None): "none"}
+    words = {int: "integer", float: "number", bool: "boolean", str: "text", bytes: "bytes", memoryview: "bytes", type(None): "none"}
     if hint in words:
         return words[hint]
     if hint.__name__ not in MESSAGES:

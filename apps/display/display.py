@@ -75,7 +75,7 @@ class Display:
         self._t_ns = event.t_ns
         self._board.pass_time(event.t_ns)
         if not self._begun:
-            self._begin(core)
+            self._begin(event, core)
         self.meters.feed(event, core)
         self._gazing.follow_looks(event, commands)
         for command in commands:
@@ -93,11 +93,12 @@ class Display:
             self._measured_ns = event.t_ns
             self._measure(event.t_ns, core)
 
-    def _begin(self, core: Core) -> None:
+    def _begin(self, event: Event, core: Core) -> None:
         """A run that goes on from an earlier one, or a journal that has lost its beginning, remembers already."""
         self._begun = True
         for sighting in reversed(core.memory.recall(Query(limit=BOUNDS["sightings"]))):
             self._show_sighting(sighting, core)
+        self._stand(event, core)
 
     def _measure(self, t_ns: int, core: Core) -> None:
         self._name_places(core)

@@ -57,8 +57,15 @@ class Meters:
         self._look_ns: int | None = None
         self._since_ns: int | None = None
 
-    def attach(self, ring: FrameRing, journal: Journal, log: Path, cost: Cost) -> None:
-        """Say where a live run's figures are to be had; ``log`` is the folder of the log. Before the run starts."""
+    def attach(self, ring: FrameRing | None, journal: Journal, log: Path, cost: Cost) -> None:
+        """Say where a live run's figures are to be had, before the first is wanted.
+
+        Args:
+            ring: Its frames; ``None`` where another process holds them.
+            journal: Its journal.
+            log: The folder of its log.
+            cost: What its host lets go.
+        """
         self._ring, self._journal, self._log = ring, journal, log
         self.include(lambda: tuple(cost.dropped))
 

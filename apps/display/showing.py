@@ -93,6 +93,31 @@ _WHOLE = {
     "event:behind": "events that found no room to wait",
     "event:stopped": "events that still waited at the end",
     "result:late": "results that came when nobody waited any more",
+    "result:unreachable": "results whose asker had gone",
+    "message:topic": "messages under no topic of ours",
+    "message:major": "messages of another major version",
+    "message:route": "messages that were not for their receiver",
+    "message:too_large": "messages larger than their route allows",
+    "message:unknown": "messages of a later version",
+    "message:damaged": "messages that could not be read",
+    "decision:most_bytes": "old decisions let go for newer ones",
+    "step:journal_bytes": "old steps of the journal let go for newer ones",
+    "step:torn": "steps lost with the torn end of a journal",
+    "film_frame:behind": "frames that a film lacks: the disk was too slow",
+    "film_frame:film_bytes": "frames that a film lacks: there was no room left for films",
+    "film_frame:fault": "frames that a film lacks: they could not be written",
+    "film_frame:size": "frames that a film lacks: the pictures had another size",
+    "film_frame:clock": "frames that a film lacks: their times were not in order",
+    "film_gaze:behind": "gaze that a film lacks: the disk was too slow",
+    "film_gaze:film_bytes": "gaze that a film lacks: there was no room left for films",
+    "film_gaze:fault": "gaze that a film lacks: it could not be written",
+    "film_gaze:size": "gaze that a film lacks: the pictures had another size",
+    "film_gaze:clock": "gaze that a film lacks: its times were not in order",
+    "tracker:trouble": "times the eye tracker failed",
+    "camera:silent": "times the camera fell silent and was opened again",
+    "camera:stuck": "times the camera did not let go",
+    "gaze_sample:lost": "gaze samples that did not arrive",
+    "gaze_sample:fault": "gaze samples that could not be taken in",
     "text:cut": "lines of text that ran over the edge of what was read",
     "text:length": "lines of text beyond what one block may hold",
     "row:store": "rows that the log did not take",
@@ -131,6 +156,7 @@ _WHOLE = {
     "picture:unmapped": "pictures that came before the page's clock was known",
     "picture:closed": "pictures that still waited when their page was closed",
     "picture:unwanted": "pictures of a page, while they come from elsewhere",
+    "view:size": "older lines of a page left out of one message to it",
     "gaze:clock": "gaze samples older than the one before",
     "gaze:behind": "gaze passed over for newer gaze",
     "gaze_sample:clock": "gaze samples older than the one before",
@@ -139,8 +165,10 @@ _WHOLE = {
     "gaze_sample:future": "gaze samples from a time still to come",
     "gaze_sample:unmapped": "gaze samples that came before the page's clock was known",
     "gaze_sample:not_wearing": "gaze samples of a page that does not wear the glasses",
+    "gaze_sample:behind": "gaze samples of the pointer that the daemon was too busy to take",
+    "gaze_sample:unanswered": "gaze samples of the pointer that the daemon did not answer",
     "gaze_sample:unreadable": "gaze samples that are no point of the picture",
-    "gaze_sample:unwanted": "gaze samples of the pointer or of the recording, while the other counts as the gaze",
+    "gaze_sample:unwanted": "gaze samples of the pointer or of another source, while the other counts as the gaze",
     "tab:most": "pages refused because enough are open",
     "tab:dead": "pages closed because they no longer answered",
     "tab:lost": "pages that went away without a word",
@@ -155,9 +183,19 @@ _WHOLE = {
 }
 
 
+_ON_THE_WAY = {
+    "late": "came too late",
+    "behind": "were passed over for newer ones",
+    "lost": "did not arrive",
+    "restart": "were sent before their sender was heard again",
+}
+
+
 def drop(code: str, count: int) -> Drop:
     """What was let go, by its code ``what:reason``, in words; a code nobody has listed is spelled out."""
     what, _, reason = code.partition(":")
+    if what.startswith("er") and "/" in what and reason in _ON_THE_WAY:
+        return Drop(code, f"messages ({what.partition('/')[2]}) that {_ON_THE_WAY[reason]}", count)
     noun = _NOUNS.get(what, f"{words(what)}s")
     known = {"budget": f"{noun} that no longer fitted in memory", "forgotten": f"{noun} you wanted forgotten"}
     known["disk"] = f"{words(what)}: not carried out, the disk refused"

@@ -8,7 +8,6 @@ thread of its own (``take``, ``look_along``, ``trouble``). The core's thread cal
 from __future__ import annotations
 
 import itertools
-import re
 from collections.abc import Callable
 from datetime import time
 
@@ -34,19 +33,18 @@ from devices.page.requests import (
 from devices.page.views import Told
 from edge_runtime import pixels
 from edge_runtime.config import S
+from edge_runtime.hosts.calls import FOR_GOOD_NS, bare_name
 from edge_runtime.hosts.capture import FrameRing
 from edge_runtime.hosts.live import LiveHost
 from edge_runtime.pixels import Picture
 from edge_runtime.protocol import Asked, Feedback, Forget, Muted, QuietHours, Taught, WatchRemoved, WatchSet
+from edge_runtime.quiet_hours import within
 from edge_runtime.records import Concept, Scope
-from edge_runtime.remember.words import name_of
 from gaze.types import GazeSample
 
 __all__ = ["LiveGlasses", "Source"]
 
 _MINUTE_NS = 60 * S
-_FOR_GOOD_NS = 10 * 365 * 24 * 60 * _MINUTE_NS
-_ARTICLE = re.compile(r"^(?:my|our|your|the|an?)\s+", re.IGNORECASE)
 
 
 class LiveGlasses:
@@ -167,7 +165,7 @@ class LiveGlasses:
 
     def on_second(self, local_time: time) -> None:
         """Once a second, with the time of day: begin and end quiet hours, notice a camera that went silent, say what is kept."""
-        quiet = self._quiet is not None and _within(local_time, *self._quiet)
+        quiet = self._quiet is not None and within(local_time, *self._quiet)
         if quiet != self._quiet_now:
             self._quiet_now = quiet
             self._host.tell(QuietHours(t_ns=0, on=quiet))
@@ -186,7 +184,7 @@ class LiveGlasses:
         return self._tell(Asked(t_ns=0, question=self._number(), text=text)) if text else "There was no question in it."
 
     def _teach(self, request: Teach) -> Told:
-        name = _bare(request.name)
+        name = bare_name(request.name)
         if not name:
             return Told(request.key, False, "Say what it is called.")
         if not self._intake.on:
@@ -204,7 +202,7 @@ class LiveGlasses:
         return self._tell(WatchSet(t_ns=0, watch=self._number(), text=text, expires_ns=expires_ns, once=request.once))
 
     def _forget(self, wish: ForgetWish) -> str:
-        name = _bare(wish.name)
+        name = bare_name(wish.name)
         if wish.kind == "thing" and not name:
             return "Say what is to be forgotten."
         if wish.kind == "last":
@@ -215,7 +213,7 @@ class LiveGlasses:
         return self._tell(Forget(t_ns=0, scope=scope))
 
     def _mute(self, minutes: float | None) -> str:
-        for_ns = None if minutes is None else round(minutes * _MINUTE_NS) or _FOR_GOOD_NS
+        for_ns = None if minutes is None else round(minutes * _MINUTE_NS) or FOR_GOOD_NS
         return self._tell(Muted(t_ns=0, until_ns=None if for_ns is None else self.time_ns() + for_ns))
 
     def _set_quiet(self, start: str, end: str) -> str:
@@ -233,13 +231,3 @@ class LiveGlasses:
         if self._switch is not None:
             self._switch(on)
         return "" if on else "The camera is off, and the frames that were held are gone."
-
-
-def _within(now: time, start: time, end: time) -> bool:
-    """Whether a time of day lies in a span, which may pass midnight."""
-    return start <= now < end if start < end else now >= start or now < end
-
-
-def _bare(name: str) -> str:
-    """A name without its article: "my mug" is "mug"."""
-    return name_of(_ARTICLE.sub("", name.strip(" \t\n.!?\"'")))

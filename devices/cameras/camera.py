@@ -62,6 +62,11 @@ class Camera(Protocol):
         ...
 
     @property
+    def live(self) -> bool:
+        """Whether it gives pictures all the time, so that silence is trouble. A film may hold still."""
+        ...
+
+    @property
     def own_gaze(self) -> bool:
         """Whether gaze comes with them."""
         ...

@@ -36,6 +36,8 @@ class Player:
         rounds: How many times the film has come to its end.
     """
 
+    live = False
+
     def __init__(
         self,
         recording: Recording,

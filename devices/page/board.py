@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable
+from typing import cast
 
 from devices.page.views import Changes, Part, Roll, Update, View
 
@@ -34,10 +35,7 @@ class Board:
     def show(self, part: Part, value: View) -> None:
         """Set a part; the same value again changes nothing."""
         with self._lock:
-            known = self._parts.get(part)
-            if known is None or known[1] != value:
-                self._revision += 1
-                self._parts[part] = (self._revision, value)
+            self._show(part, value)
 
     def put(self, roll: Roll, key: int | str, item: View) -> None:
         """Add an item, or replace the one with its key in its place; past the bound the oldest leaves."""
@@ -69,6 +67,19 @@ class Board:
             self._revision += 1
             self._fresh = self._revision
 
+    def follow(self, update: Update) -> None:
+        """Take over what another board gave by :meth:`since`: this one then shows the same, and its tabs hear of it as they ask."""
+        with self._lock:
+            self._t_ns = update.t_ns
+            if update.fresh:
+                self._parts.clear()
+                self._revision += 1
+                self._fresh = self._revision
+            for part, value in update.parts.items():
+                self._show(cast(Part, part), value)
+            for roll, changes in update.rolls.items():
+                self._follow_roll(cast(Roll, roll), changes)
+
     def since(self, revision: int) -> tuple[int, Update | None]:
         """What changed after a revision, and the revision it brings a reader to; from 0, or after :meth:`refresh`, everything."""
         with self._lock:
@@ -84,6 +95,31 @@ class Board:
                 if changed or whole:
                     rolls[name] = Changes(changed, whole)
             return self._revision, Update(n=0, t_ns=self._t_ns, parts=parts, rolls=rolls, fresh=fresh)
+
+    # ------------------------------------------------------------ inside, under the lock
+
+    def _show(self, part: Part, value: View) -> None:
+        known = self._parts.get(part)
+        if known is None or known[1] != value:
+            self._revision += 1
+            self._parts[part] = (self._revision, value)
+
+    def _follow_roll(self, roll: Roll, changes: Changes) -> None:
+        known = self._rolls[roll]
+        items = {} if changes.whole else known
+        for item in changes.items:
+            key = item.key  # type: ignore[attr-defined]
+            before = known.get(key)
+            if before is None or before[1] != item:
+                self._revision += 1
+                before = (self._revision, item)
+            items[key] = before
+        if changes.whole:
+            self._revision += 1
+            self._rolls[roll], self._whole[roll] = items, self._revision
+        while len(items) > BOUNDS[roll]:
+            del items[next(iter(items))]
+            self._whole[roll] = self._revision
 
 
 class BoardReader:

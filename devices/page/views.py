@@ -52,10 +52,12 @@ class SessionView(View, frozen=True):
         version: Of the runtime.
         folder: Where the run is kept.
         film: In a replay.
+        gaze_note: Whose gaze counts, in words, where it is neither the pointer nor to be chosen.
+        keeps_pixels: Whether the journal keeps small pictures, too.
     """
 
     mode: Literal["live", "journal"]
-    camera: Literal["browser", "server", "video", "gallery", "journal"]
+    camera: Literal["browser", "server", "video", "gallery", "journal", "daemon"]
     camera_note: str
     own_gaze: bool
     hfov_deg: float
@@ -65,6 +67,8 @@ class SessionView(View, frozen=True):
     version: str
     folder: str
     film: Film | None = None
+    gaze_note: str = ""
+    keeps_pixels: bool = False
 
 
 class FrameView(View, frozen=True):

@@ -16,6 +16,7 @@ from edge_runtime.attend.stay import Stay
 from edge_runtime.config import AttendConfig, S
 from edge_runtime.facts import Attended
 from edge_runtime.outbox import Outbox
+from edge_runtime.power import Power, Work, left, reduced
 from edge_runtime.protocol import (
     BoardChanged,
     Event,
@@ -49,8 +50,6 @@ _SCENE_WAIT_NS = S
 """A new scene is looked at once the head is still, or after this long in any case."""
 _EYE_GRACE_NS = 150_000_000
 """A provisional eye event is taken to go on for this long after its last report."""
-_POWER = {"full": 1.0, "reduced": 0.5, "low": 0.25}
-"""Share of the looks a second that the board's power leaves. At ``low`` names are given up too, unless a watch waits for one."""
 
 
 class AttendState(msgspec.Struct):
@@ -69,7 +68,7 @@ class AttendState(msgspec.Struct):
     lesson: Lesson | None = None
     lesson_ns: int = -(10**18)
     watches: list[str] = []
-    power: str = "full"
+    power: Power = "full"
 
 
 class Attend:
@@ -132,6 +131,17 @@ class Attend:
             case _:
                 return Attended()
         return self._settle(event.t_ns, dropped, out)
+
+    @property
+    def reduced(self) -> tuple[Work, ...]:
+        """What is done less or not at all to spare the board, in the order in which it gives way."""
+        return reduced(self.state.power, watched=bool(self.state.watches))
+
+    def reconfigure(self, config: AttendConfig, *, teach_views: int, teach_floor: float) -> None:
+        """Go by other settings from now on; what is remembered stays."""
+        self._config = config
+        self._teach_views = teach_views
+        self._teach_floor = teach_floor
 
     def snapshot(self) -> bytes:
         """All state, as bytes."""
@@ -239,7 +249,7 @@ class Attend:
 
     def _route(self, now_ns: int, percept: Percept, frame: FrameSeen, out: Outbox) -> tuple[Dropped, ...]:
         for why, parts, cost in self._wishes(percept, frame):
-            per_s = self._config.looks_per_s * _POWER[self.state.power]
+            per_s = self._config.looks_per_s * self._left("looks")
             if not budget.spend(self.state.budget, now_ns, cost, per_s=per_s, burst=self._config.look_burst):
                 return (Dropped("look", "budget"),)
             out.emit(
@@ -278,7 +288,7 @@ class Attend:
             due = stay is not None and steady and stay.wants_reading(t_ns, config.text_every_ns, config.relook_ns)
             if part is not None and (everything or due):
                 wishes.append(("text", (part,), 1.0))
-        naming = state.power != "low" or bool(state.watches)
+        naming = self._left("naming") > 0.0
         if at is not None:
             at = at if naming else msgspec.structs.replace(at, want=tuple(want for want in at.want if want != "labels"))
             if everything or (stay is not None and stay.wants_look(t_ns, config.relook_ns, steady=steady)):
@@ -289,6 +299,9 @@ class Attend:
         if whole is not None:
             wishes.append(whole)
         return wishes
+
+    def _left(self, work: Work) -> float:
+        return left(self.state.power, work, watched=bool(self.state.watches))
 
     def _whole(self, percept: Percept, frame: FrameSeen, everything: bool) -> tuple[str, tuple[Region, ...], float] | None:
         config, state, t_ns = self._config, self.state, percept.t_capture_ns

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import threading
 from collections import deque
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from edge_runtime import pixels
 from edge_runtime.errors import Evicted
 from edge_runtime.pixels import Picture
 from edge_runtime.records import Dropped
-from edge_runtime.types import Box
+from edge_runtime.types import Box, Region
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,6 +90,14 @@ class FrameRing:
         with self._lock:
             self._frames = deque(frame for frame in self._frames if frame.t_capture_ns < t_from_ns)
             self._nbytes = sum(frame.image.nbytes for frame in self._frames)
+
+    def crops(self, frame_seq: int, regions: Sequence[Region], deadline_ns: int) -> list[Picture]:
+        """Parts of a frame, in their order, as :meth:`crop`; there is nothing to wait for.
+
+        Raises:
+            Evicted: The frame has left the ring.
+        """
+        return [self.crop(frame_seq, region.box) for region in regions]
 
     def crop(self, seq: int, box: Box) -> Picture:
         """Part of a frame: uint8 BGR [h, w, 3], at least one pixel each way; a copy, safe to keep.

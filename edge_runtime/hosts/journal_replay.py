@@ -18,9 +18,12 @@ from edge_runtime.protocol import Command, Record
 def replay_journal(folder: Path, decisions: DecisionLog, *, observers: Sequence[Observer] = ()) -> Core:
     """Feed a journal to a fresh core and write its decisions. No models, no pixels, no log are needed.
 
-    Every step's commands are compared with those in the journal. Snapshots are taken up only where steps are missing before
-    them: the journal's beginning, what was forgotten, and the holes of a damaged journal (``JournalReader(folder).holes``). After
-    a hole the replay is as exact as before it.
+    Every step's commands are compared with those in the journal. Snapshots are taken up where the run took them up itself, after a
+    restart and when its settings changed, and where steps are missing before them: the journal's beginning, what was forgotten, and
+    the holes of a damaged journal (``JournalReader(folder).holes``). After a hole the replay is as exact as before it.
+
+    Returns:
+        The core as it stands at the end.
 
     Raises:
         JournalError: No journal there, or the core answers otherwise than it did when the journal was written.
@@ -31,7 +34,8 @@ def replay_journal(folder: Path, decisions: DecisionLog, *, observers: Sequence[
     expected = -1
     for record in reader:
         if isinstance(record, Head):
-            if record.segment != expected or record.gap is not None or record.segment - 1 in damaged:
+            if record.anew or record.segment != expected or record.gap is not None or record.segment - 1 in damaged:
+                core = Core(record.config, record.session)
                 core.restore(record.snapshot)
             expected = record.segment + 1
             for command in record.commands:

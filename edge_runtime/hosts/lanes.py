@@ -14,14 +14,22 @@ from collections import deque
 from collections.abc import Callable, Iterator
 from typing import Protocol
 
-from edge_runtime.hosts.workers import Workers
-from edge_runtime.protocol import Append, Done, Erase, Event, Failed, Generate, Look, Search, Token
+from edge_runtime.hosts.workers import LogWork
+from edge_runtime.protocol import Append, Done, Erase, Event, Failed, Generate, Look, Looked, Search, Token
 
 _log = logging.getLogger(__name__)
 MOST_LOOKS = 3
 _MOST_STORE = 64
 Post = Callable[[Event], None]
 """Hands an answer to the core; any thread may call it."""
+
+
+class Looks(Protocol):
+    """Whoever carries out looks, as the lane needs it."""
+
+    def look(self, command: Look, t_ns: int) -> Looked | Failed:
+        """Look; whatever goes wrong is an answer."""
+        ...
 
 
 class Language(Protocol):
@@ -33,18 +41,18 @@ class Language(Protocol):
 
 
 class ModelLane(threading.Thread):
-    """Looks and generates, one thing at a time.
+    """Looks and generates, one thing at a time. A question ends a generation that nobody asked for.
 
     Args:
-        workers: Carries out looks.
+        looks: Carries out looks.
         language: Generates; ``None`` where no language model is loaded.
         post: Takes the answers.
         now_ns: Stream time.
     """
 
-    def __init__(self, workers: Workers, language: Language | None, post: Post, now_ns: Callable[[], int]) -> None:
+    def __init__(self, looks: Looks, language: Language | None, post: Post, now_ns: Callable[[], int]) -> None:
         super().__init__(name="models", daemon=True)
-        self._workers = workers
+        self._looks_work = looks
         self._language = language
         self._post = post
         self._now_ns = now_ns
@@ -105,7 +113,7 @@ class ModelLane(threading.Thread):
             self._fail(command.id, "deadline")
             return
         try:
-            self._post(self._workers.look(command, self._now_ns()))
+            self._post(self._looks_work.look(command, self._now_ns()))
         except Exception as error:  # whatever breaks inside a network must cost one look, not the run
             _log.exception("a look failed")
             self._fail(command.id, "backend", repr(error))
@@ -117,6 +125,9 @@ class ModelLane(threading.Thread):
         pieces = self._language.generate(command)
         try:
             for piece in pieces:
+                if self._preempted(command):
+                    self._fail(command.id, "preempted")
+                    return
                 if self._interrupted(command):
                     return
                 self._post(Token(t_ns=self._now_ns(), answers=command.id, text=piece))
@@ -133,6 +144,10 @@ class ModelLane(threading.Thread):
             with self._wake:
                 self._cancelled.discard(command.id)
                 self._under_way = None
+
+    def _preempted(self, command: Generate) -> bool:
+        with self._wake:
+            return not command.question and any(asked.question for asked in self._asked)
 
     def _interrupted(self, command: Generate) -> bool:
         with self._wake:
@@ -152,14 +167,14 @@ class StoreLane(threading.Thread):
     """Keeps the log, in the order in which it was asked to.
 
     Args:
-        workers: Carries out the work.
+        log: Carries out the work.
         post: Takes the answers.
         now_ns: Stream time.
     """
 
-    def __init__(self, workers: Workers, post: Post, now_ns: Callable[[], int]) -> None:
+    def __init__(self, log: LogWork, post: Post, now_ns: Callable[[], int]) -> None:
         super().__init__(name="log", daemon=True)
-        self._workers = workers
+        self._log = log
         self._post = post
         self._now_ns = now_ns
         # Unbounded itself, so that a stop always finds room; what is asked is bounded below.
@@ -188,8 +203,8 @@ class StoreLane(threading.Thread):
     def _carry_out(self, command: Append | Search | Erase) -> Event:
         match command:
             case Append():
-                return self._workers.append(command, self._now_ns())
+                return self._log.append(command, self._now_ns())
             case Search():
-                return self._workers.search(command, self._now_ns())
+                return self._log.search(command, self._now_ns())
             case Erase():
-                return self._workers.erase(command, self._now_ns())
+                return self._log.erase(command, self._now_ns())

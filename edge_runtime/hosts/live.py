@@ -1,34 +1,26 @@
 """The live host in one process: the core in one thread, the models and the log in two others, capture wherever frames come from.
 
-Stream time is the monotonic clock, counted from the start. Every event gets its ``t_ns`` when it is fed, so the journal of a live run
-replays like any other. A disk that refuses the journal does not end the run: it goes on without one and counts what is not written.
+Stream time is counted from the start.
 """
 
 from __future__ import annotations
 
-import heapq
 import logging
 import threading
 import time
 from collections.abc import Callable, Sequence
 from types import TracebackType
 
-import msgspec
-
-from edge_runtime import pixels
-from edge_runtime.config import S
 from edge_runtime.core import Core
 from edge_runtime.decisions import DecisionLog
-from edge_runtime.errors import DeviceError
-from edge_runtime.hosts.capture import Frame
-from edge_runtime.hosts.host import TICK_NS, Host, Observer, Work
-from edge_runtime.hosts.inbox import Inbox
+from edge_runtime.hosts.capture_side import CaptureSide
+from edge_runtime.hosts.core_loop import CoreLoop
+from edge_runtime.hosts.host import Observer, Work
 from edge_runtime.hosts.lanes import Language, ModelLane, StoreLane
 from edge_runtime.hosts.workers import Workers
 from edge_runtime.journal import Journal
 from edge_runtime.pixels import Picture
-from edge_runtime.protocol import Command, Event, Eye, FrameSeen, Gaze, Generate, Look, Tick
-from edge_runtime.records import Dropped
+from edge_runtime.protocol import Generate, Look
 from gaze import EyeEvents
 from gaze.types import GazeSample
 
@@ -37,7 +29,7 @@ STOP_S = 2.0
 """A clean stop takes no longer than this, whatever the models are doing."""
 
 
-class LiveHost(Host):
+class LiveHost(CoreLoop):
     """Drives one core in real time. A context manager: entering starts the threads, leaving stops them.
 
     Args:
@@ -63,20 +55,12 @@ class LiveHost(Host):
         observers: Sequence[Observer] = (),
         now_ns: Callable[[], int] = time.monotonic_ns,
     ) -> None:
-        super().__init__(core, journal, decisions, observers=observers)
-        self._workers = workers
-        self._eyes = eyes
-        self._eyes_lock = threading.Lock()
-        self._clock_ns = now_ns
-        self._origin_ns = now_ns()
-        self._inbox = Inbox()
+        origin_ns = now_ns()
+        super().__init__(core, journal, decisions, observers=observers, time_ns=lambda: now_ns() - origin_ns)
+        self._side = CaptureSide(workers.ring, eyes, self._inbox.put, self._inbox.count)
         self._models = ModelLane(workers, language, self._inbox.put, self.time_ns)
         self._store = StoreLane(workers, self._inbox.put, self.time_ns)
-        self._thread = threading.Thread(target=self._run, name="core", daemon=True)
-        self._stopping = threading.Event()
-        self._journal_off = False
-        self._luma: pixels.Luma | None = None
-        self._seq = 0
+        self._thread = threading.Thread(target=self.run, name="core", daemon=True)
 
     def __enter__(self) -> LiveHost:
         """Start."""
@@ -88,35 +72,16 @@ class LiveHost(Host):
         """Stop, within two seconds."""
         self.stop()
 
-    def time_ns(self) -> int:
-        """Stream time now."""
-        return self._clock_ns() - self._origin_ns
-
     # ------------------------------------------------------------ inputs, from any thread; frames from one
 
     def offer(self, image: Picture, t_capture_ns: int | None = None) -> None:
         """Offer a frame: uint8 BGR [H, W, 3], captured at ``t_capture_ns`` of stream time, or just now."""
-        t_ns = self.time_ns() if t_capture_ns is None else t_capture_ns
-        signals, self._luma = pixels.signals(image, self._luma)
-        for drop in self._workers.ring.push(Frame(self._seq, t_ns, image)):
-            self._inbox.count(drop)
-        height, width = image.shape[:2]
-        self._inbox.put(FrameSeen(t_ns=t_ns, seq=self._seq, t_capture_ns=t_ns, width_px=width, height_px=height, signals=signals))
-        self._seq += 1
+        self._side.offer(image, self.time_ns() if t_capture_ns is None else t_capture_ns)
         self.cost.frames += 1
 
     def look_at(self, samples: tuple[GazeSample, ...]) -> None:
         """Take gaze samples, times in stream time; eye events are found at once."""
-        if self._eyes is not None:
-            with self._eyes_lock:
-                events = self._eyes.feed(samples)
-            for event in events:
-                self._inbox.put(Eye(t_ns=0, event=event))
-        self._inbox.put(Gaze(t_ns=0, samples=samples))
-
-    def tell(self, event: Event) -> None:
-        """Take the wearer's words, or anything else that happened; its ``t_ns`` is set when it is fed."""
-        self._inbox.put(event)
+        self._side.look_at(samples)
 
     def stop(self) -> None:
         """End all threads; what is under way is not waited for longer than two seconds."""
@@ -134,58 +99,14 @@ class LiveHost(Host):
             if thread.is_alive():
                 _log.warning("the thread %s did not end in time and is left behind", thread.name)
         self._count_dropped()
-        for reason, count in (self._eyes.dropped if self._eyes is not None else {}).items():
-            self.cost.drop(Dropped("gaze_sample", reason, count))
+        for drop in self._side.dropped:
+            self.cost.drop(drop)
 
     # ------------------------------------------------------------ the core's thread
 
-    def _run(self) -> None:
-        next_tick_ns = 0
-        while not self._stopping.is_set():
-            due_ns = min(next_tick_ns, self._due[0][0] if self._due else next_tick_ns)
-            event = self._inbox.take(max(0.0, (due_ns - self.time_ns()) / S))
-            self._count_dropped()
-            if event is not None:
-                self._feed_now(event)
-            while self._due and self._due[0][0] <= self.time_ns():
-                self._feed_now(heapq.heappop(self._due)[2])
-            if self.time_ns() >= next_tick_ns:
-                next_tick_ns = (self.time_ns() // TICK_NS + 1) * TICK_NS
-                self._tick()
-
-    def _count_dropped(self) -> None:
-        for drop in self._inbox.take_dropped():
-            self.cost.drop(drop)
-
     def _tick(self) -> None:
-        if self._eyes is not None:
-            with self._eyes_lock:
-                events = self._eyes.advance(self.time_ns())
-            for found in events:
-                self._feed_now(Eye(t_ns=0, event=found))
-        self._feed_now(Tick(t_ns=0))
-
-    def _feed_now(self, event: Event) -> None:
-        self._feed(msgspec.structs.replace(event, t_ns=self.time_ns()))
-
-    def _write(self, event: Event, commands: tuple[Command, ...]) -> None:
-        if self._journal_off:
-            self.cost.drop(Dropped("step", "journal"))
-            return
-        try:
-            super()._write(event, commands)
-        except DeviceError as error:
-            # With a step missing the rest would not replay: the journal ends here, the run does not.
-            self._journal_off = True
-            self.cost.drop(Dropped("step", "journal"))
-            _log.warning("the journal ends at %.1f s: %s (%s)", event.t_ns / S, error, error.hint)
-
-    def _perform(self, command: Command, t_ns: int, step: tuple[Command, ...]) -> None:
-        try:
-            super()._perform(command, t_ns, step)
-        except DeviceError as error:
-            self.cost.drop(Dropped(type(command).__name__.lower(), "disk"))
-            _log.warning("%s was not carried out: %s (%s)", type(command).__name__, error, error.hint)
+        self._side.pass_time(self.time_ns())
+        super()._tick()
 
     def _work(self, command: Work, t_ns: int) -> None:
         if isinstance(command, Look | Generate):
@@ -197,7 +118,7 @@ class LiveHost(Host):
             self._store.ask(command)
 
     def _forget_pixels(self, t_from_ns: int) -> None:
-        self._workers.ring.forget(t_from_ns)
+        self._side.ring.forget(t_from_ns)
 
     def _cancel(self, target: int) -> None:
         super()._cancel(target)

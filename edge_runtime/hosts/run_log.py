@@ -29,6 +29,7 @@ class RunLog:
         folder: Where the log lies.
         log_bytes: Bound on its files.
         matrix_bytes: What its search matrix takes in memory.
+        resume: Go on with the last session of the log: this run goes on with another that was cut short or ended.
         tell: Told when trouble begins and when it is over; both go to the program's log in any case.
 
     Attributes:
@@ -38,13 +39,13 @@ class RunLog:
         Locked: Another run holds the log. To go on without would be to write into the folder of that run.
     """
 
-    def __init__(self, folder: Path, *, log_bytes: int, matrix_bytes: int, tell: Tell | None = None) -> None:
+    def __init__(self, folder: Path, *, log_bytes: int, matrix_bytes: int, resume: bool = False, tell: Tell | None = None) -> None:
         self._folder = folder
         self._log_bytes = log_bytes
         self._matrix_bytes = matrix_bytes
         self._tell = tell
         self._store: Store | None = None
-        self._resume = False
+        self._resume = resume
         self._wished: list[Erasure] = []
         self._dropped: dict[tuple[str, str], int] = {}
         self.trouble = ""

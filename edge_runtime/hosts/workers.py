@@ -1,33 +1,60 @@
-"""The workers of a run in one process: they carry out a command and answer with events."""
+"""The workers of a run: they carry out a command and answer with events."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Generic, Protocol, TypeVar
 
 from edge_runtime.errors import EdgeError
 from edge_runtime.hosts.capture import FrameRing
 from edge_runtime.hosts.run_log import RunLog
 from edge_runtime.models.looker import Crop, Looker
+from edge_runtime.pixels import Picture
 from edge_runtime.protocol import Append, Erase, Erased, Failed, Found, Look, Looked, Search, Stored
 from edge_runtime.store import Store
+from edge_runtime.types import Region
 
 
-@dataclass(frozen=True, slots=True)
-class Workers:
-    """Whoever carries out commands: the frame ring with a looker behind it, and the log."""
+class Frames(Protocol):
+    """Where pixels are to be had: the frame ring, or whoever fetches them from the process that has it."""
 
-    ring: FrameRing
+    def crops(self, frame_seq: int, regions: Sequence[Region], deadline_ns: int) -> list[Picture]:
+        """Cut regions out of a frame: uint8 BGR [h, w, 3] each, in their order, safe to keep.
+
+        Raises:
+            Evicted: The frame is not there any more.
+            DeviceError: Nobody gives it in time.
+        """
+        ...
+
+
+F = TypeVar("F", bound=Frames)
+
+
+@dataclass(frozen=True)
+class LookWork(Generic[F]):
+    """Carries out looks: frames with a looker behind them."""
+
+    ring: F
     looker: Looker
-    store: RunLog | Store
 
     def look(self, command: Look, t_ns: int) -> Looked | Failed:
         """Cut the regions out of the frame and look at them."""
         try:
-            crops = [Crop(region, self.ring.crop(command.frame_seq, region.box)) for region in command.regions]
+            pictures = self.ring.crops(command.frame_seq, command.regions, command.deadline_ns)
+            crops = [Crop(region, picture) for region, picture in zip(command.regions, pictures, strict=True)]
             regions = self.looker.look(command, crops)
         except EdgeError as error:
             return _failed(command.id, t_ns, error)
         return Looked(t_ns=t_ns, answers=command.id, frame_seq=command.frame_seq, t_capture_ns=command.t_capture_ns, regions=regions)
+
+
+@dataclass(frozen=True)
+class LogWork:
+    """Keeps the log."""
+
+    store: RunLog | Store
 
     def append(self, command: Append, t_ns: int) -> Stored | Failed:
         """Write rows to the log."""
@@ -50,6 +77,11 @@ class Workers:
             return Erased(t_ns=t_ns, answers=command.id, receipt=self.store.erase(command.scope, command.sightings, command.rows))
         except EdgeError as error:
             return _failed(command.id, t_ns, error)
+
+
+@dataclass(frozen=True)
+class Workers(LogWork, LookWork[FrameRing]):
+    """Both, in one process: ``Workers(ring, looker, store)``."""
 
 
 def _failed(command: int, t_ns: int, error: EdgeError) -> Failed:

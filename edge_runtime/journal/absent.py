@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from typing import NoReturn
 
+from edge_runtime.config import Config
 from edge_runtime.errors import DeviceError
 from edge_runtime.journal.writer import Journal
 from edge_runtime.protocol import Command, Event
 from edge_runtime.records import Scope
+from edge_runtime.types import Session
 
 
 class AbsentJournal(Journal):
@@ -34,6 +36,9 @@ class AbsentJournal(Journal):
             DeviceError: Always.
         """
         raise DeviceError(str(self._reason), hint=self._reason.hint)
+
+    def reconfigure(self, config: Config, session: Session | None = None) -> None:
+        """There is nothing to go on in."""
 
     def forget(self, t_from_ns: int, t_now_ns: int, scope: Scope, commands: tuple[Command, ...] = ()) -> int:
         """Nothing was kept."""

@@ -55,6 +55,8 @@ class Head(msgspec.Struct, frozen=True, tag="head"):
     gap: Gap | None = None
     commands: tuple[Command, ...] = ()
     """What was still said and recorded in the step that forgot: that step itself is gone."""
+    anew: bool = False
+    """The core was made anew from this head: the run goes on after a restart, or its settings have changed."""
 
 
 class Step(msgspec.Struct, frozen=True, tag="step"):

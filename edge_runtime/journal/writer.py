@@ -3,30 +3,50 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
-from typing import IO
 
 import msgspec
-import numpy as np
 
-from edge_runtime import codec
-from edge_runtime.config import JournalConfig
+from edge_runtime.config import Config
 from edge_runtime.errors import DeviceError
-from edge_runtime.journal.format import MAGIC, Gap, Head, Loss, Step, bodies, decode, framed, without_blobs
+from edge_runtime.journal.format import Gap, Head, Loss, Step, bodies, decode, without_blobs
 from edge_runtime.journal.segment import Segment, find_segments
-from edge_runtime.protocol import Command, Event, Looked
+from edge_runtime.journal.whole_file import sync_folder
+from edge_runtime.protocol import (
+    Append,
+    Command,
+    Event,
+    Feedback,
+    Looked,
+    Muted,
+    Say,
+    Taught,
+    WatchRemoved,
+    WatchSet,
+)
 from edge_runtime.records import Scope
+from edge_runtime.types import Session
+
+MOST_STEPS = 40_000
+"""Steps of one segment: a run that goes on after a crash feeds at most so many again, about a second's work (``tests.bench.resume``)."""
+_OUTLIVES = (Say, Append)
+"""Commands that cannot be taken back: the disk has their step before they are carried out, or a lost power would have them done twice."""
+_PROMISED = (WatchSet, WatchRemoved, Taught, Feedback, Muted)
+"""Events by which the wearer changes how the run goes on: the disk has them before they are acknowledged."""
 
 
 class Journal:
-    """Writes a journal. A context manager; one writer a folder.
+    """Writes a journal, ahead of what it tells: a step is in it before its commands are carried out. A context manager.
+
+    A step that has been written survives the process. It survives the power too if something was promised or said in it, or written
+    to the log; of the others the last seconds may be lost.
 
     Args:
-        folder: Created if absent; segments of an earlier run in it are an error.
+        folder: Created if absent; segments of an earlier run in it are an error. One writer a folder.
         head: First head; ``segment`` and ``snapshot`` of later ones follow from it.
-        snapshot: Gives the core's snapshot whenever a new segment starts.
-        again: Take up the journal of a run that has ended, to :meth:`forget` in it; steps can be written after that.
+        snapshot: Gives the snapshot of the core, as it stands after the last step, whenever a new segment starts.
+        again: Take up the journal of an earlier run, to :meth:`forget` in it or to :meth:`reconfigure`; steps can be written after that.
 
     Attributes:
         nbytes: Bytes on disk, tokens included; never more than ``journal_bytes`` after a step.
@@ -41,23 +61,34 @@ class Journal:
         self._folder = folder
         self._head = head
         self._snapshot = snapshot
-        self._config: JournalConfig = head.config.journal
         self._segments: list[Segment] = []
         self._next_number = 0
         self.dropped_steps = 0
         self.stopped = False
-        self._last_ns = 0
-        self._file: IO[bytes] | None = None
-        self._tokens: IO[bytes] | None = None
         with _disk(folder):
+            folder.mkdir(parents=True, exist_ok=True)
             if again:
+                for leftover in folder.glob("*.fresh"):  # of a segment that was being begun or cut when its process died
+                    leftover.unlink()
                 self._segments = find_segments(folder)
                 self._next_number = max((segment.number for segment in self._segments), default=-1) + 1
                 return
-            folder.mkdir(parents=True, exist_ok=True)
             if any(folder.glob("*.segment")):
                 raise DeviceError(f"{folder} already holds a journal", hint="choose another --out folder or remove it")
-            self._open(None)
+            self._begin()
+
+    @classmethod
+    def going_on(cls, folder: Path, head: Head, snapshot: Callable[[], bytes]) -> Journal:
+        """The journal of a run that goes on after a restart, with the core as :func:`~edge_runtime.hosts.resume.resume` gives it.
+
+        What an earlier life of the run has left counts for ``journal_bytes``; this one begins with a segment of its own.
+
+        Raises:
+            DeviceError: The folder cannot be written.
+        """
+        journal = cls(folder, head, snapshot, again=True)
+        journal.reconfigure(head.config, head.session)
+        return journal
 
     def __enter__(self) -> Journal:
         """Return itself."""
@@ -81,24 +112,41 @@ class Journal:
         if self.stopped:
             self.dropped_steps += 1
             return
-        keep = self._config.record_pixels
-        body = codec.encode(Step(without_blobs(event, keep_pixels=keep), tuple(without_blobs(c, keep_pixels=keep) for c in commands)))
+        if not self._segments:
+            raise DeviceError(f"the journal in {self._folder} is not open", hint="open it anew")
+        config, segment = self._head.config.journal, self._segments[-1]
+        keep = config.record_pixels
+        kept = Step(without_blobs(event, keep_pixels=keep), tuple(without_blobs(command, keep_pixels=keep) for command in commands))
         with _disk(self._folder):
-            self._roll_if_due(event.t_ns, len(body))
-            segment = self._segments[-1]
-            segment.nbytes += _write(self._file, body)
-            if self._config.keep_tokens and isinstance(event, Looked):
-                segment.nbytes += self._write_tokens(event)
-            segment.steps += 1
-            segment.t_first_ns = event.t_ns if segment.t_first_ns is None else segment.t_first_ns
-            self._last_ns = event.t_ns
+            segment.write(kept)
+            if config.keep_tokens and isinstance(event, Looked):
+                segment.write_tokens(event)
+            if isinstance(event, _PROMISED) or any(isinstance(command, _OUTLIVES) for command in commands):
+                segment.sync()
+            # The snapshot of the next segment has to be of the core as it is after this step.
+            if self._is_full(segment, event.t_ns):
+                self._begin()
             self._make_room()
+
+    def reconfigure(self, config: Config, session: Session | None = None) -> None:
+        """Go on in a new segment, with a core that was made anew under these settings from a snapshot of the one before.
+
+        Raises:
+            DeviceError: The disk refuses.
+        """
+        self._head = msgspec.structs.replace(self._head, config=config, session=session or self._head.session)
+        if not self.stopped:
+            with _disk(self._folder):
+                self._begin(anew=True)
+                self._make_room()
 
     def forget(self, t_from_ns: int, t_now_ns: int, scope: Scope, commands: tuple[Command, ...] = ()) -> int:
         """Erase everything from ``t_from_ns`` on, and go on in a new segment that says so.
 
         A thing that is forgotten by name takes the journal back to the first step that names it. ``commands`` are those of
-        the step that forgot, as far as they may be kept; a replay repeats them.
+        the step that forgot, as far as they may be kept; a replay repeats them. The new segment is on the disk before anything is
+        erased, so that a process that dies meanwhile leaves a core that goes on; what is to be erased is in the
+        :class:`~edge_runtime.journal.forgetting_note.ForgettingNote` of the run.
 
         Returns:
             The time from which on the journal is now empty.
@@ -106,19 +154,22 @@ class Journal:
         Raises:
             DeviceError: The disk refuses.
         """
+        if self.stopped:
+            return t_from_ns
         name = scope.name.lower().encode()
         with _disk(self._folder):
-            self._close_files()
             if scope.kind == "thing" and name:
                 t_from_ns = min(t_from_ns, self._first_naming(name, t_from_ns))
-            for segment in reversed(list(self._segments)):
-                if segment.t_first_ns is not None and segment.t_first_ns < t_from_ns:
-                    segment.cut(t_from_ns)
-                    break
-                self._segments.remove(segment)
-                segment.unlink()
-            self._last_ns = t_now_ns
-            self._open(Gap(t_from_ns, t_now_ns, scope.kind), commands)
+            before = list(self._segments)
+            gap = Gap(t_from_ns, t_now_ns, scope.kind)
+            try:
+                self._begin(gap=gap, commands=commands)
+            except OSError:  # a full disk: what is forgotten goes all the same, and makes room
+                self._erase(before, t_from_ns)
+                self._begin(gap=gap, commands=commands)
+            else:
+                self._erase(before, t_from_ns)
+            self._make_room()
         return t_from_ns
 
     def close(self) -> None:
@@ -128,67 +179,63 @@ class Journal:
             DeviceError: The disk refuses what was still to be written.
         """
         with _disk(self._folder):
-            self._close_files()
+            for segment in self._segments:
+                segment.close()
 
     # ------------------------------------------------------------ inside
 
-    def _open(self, gap: Gap | None, commands: tuple[Command, ...] = ()) -> None:
-        number = self._next_number
+    def _begin(self, *, gap: Gap | None = None, commands: tuple[Command, ...] = (), anew: bool = False) -> None:
+        """Begin a segment; the one before is closed, and on the disk."""
+        if self._segments:
+            # What the disk does not take of it becomes a torn tail, which the reader finds, and the new head goes on after.
+            with contextlib.suppress(OSError):
+                self._segments[-1].sync()
+            with contextlib.suppress(OSError):
+                self._segments[-1].close()
+        segment = Segment(self._folder, self._next_number)
+        self._head = msgspec.structs.replace(
+            self._head, segment=segment.number, snapshot=self._snapshot(), gap=gap, commands=commands, anew=anew
+        )
+        segment.begin(self._head)
         self._next_number += 1
-        self._head = msgspec.structs.replace(self._head, segment=number, snapshot=self._snapshot(), gap=gap, commands=commands)
-        head = codec.encode(self._head)
-        segment = Segment(self._folder, number)
         self._segments.append(segment)
-        self._file = segment.path.open("wb")
-        self._file.write(MAGIC)
-        segment.nbytes = segment.head_nbytes = len(MAGIC) + _write(self._file, head)
 
-    def _close_files(self) -> None:
-        for file in (self._file, self._tokens):
-            if file is not None:
-                file.close()
-        self._file = self._tokens = None
-
-    def _roll_if_due(self, t_ns: int, more: int) -> None:
-        segment = self._segments[-1]
-        bound = min(self._config.segment_bytes, self._config.journal_bytes // 4)
-        written = segment.nbytes - segment.head_nbytes
-        # A head as large as what follows it would spend the journal on snapshots: a segment is at least as long as its head.
-        full = segment.nbytes + more > bound and written >= segment.head_nbytes
-        old = self._config.segment_ns and segment.t_first_ns is not None and t_ns - segment.t_first_ns >= self._config.segment_ns
-        if segment.steps and (full or (old and written >= segment.head_nbytes)):
-            self._close_files()
-            self._open(None)
+    def _is_full(self, segment: Segment, t_ns: int) -> bool:
+        config = self._head.config.journal
+        if segment.steps >= MOST_STEPS:
+            return True
+        bound = min(config.segment_bytes, config.journal_bytes // 4)
+        old = config.segment_ns and segment.t_first_ns is not None and t_ns - segment.t_first_ns >= config.segment_ns
+        # A head as large as what follows it would spend the journal on snapshots: a segment is at least as long as its head, or has
+        # as many steps as may be fed again.
+        return (segment.nbytes >= bound or bool(old)) and segment.nbytes - segment.head_nbytes >= segment.head_nbytes
 
     def _make_room(self) -> None:
-        while self.nbytes > self._config.journal_bytes and len(self._segments) > 1:
-            oldest = self._segments.pop(0)
-            self.dropped_steps += oldest.steps
-            oldest.unlink()
-        if self.nbytes > self._config.journal_bytes:
+        bound = self._head.config.journal.journal_bytes
+        while self.nbytes > bound and len(self._segments) > 1:
+            self._drop(self._segments[0])
+        if self.nbytes > bound:
             # One segment alone is too much: begin again, and if the snapshot itself does not fit, keep no journal.
-            self._close_files()
-            last = self._segments.pop()
-            self.dropped_steps += last.steps
-            last.unlink()
-            self._open(None)
-            if self.nbytes > self._config.journal_bytes:
-                self._close_files()
-                self._segments.pop().unlink()
+            self._drop(self._segments[0])
+            self._begin()
+            if self.nbytes > bound:
+                self._drop(self._segments[0])
                 self.stopped = True
 
-    def _write_tokens(self, event: Looked) -> int:
-        written = 0
-        for region in event.regions:
-            if region.tokens is None or region.tokens.emb is None:
-                continue
-            if self._tokens is None:
-                self._tokens = self._segments[-1].tokens_path.open("wb")
-            data = np.ascontiguousarray(region.tokens.emb, dtype="<f2").tobytes()
-            self._tokens.write(data)
-            self._tokens.flush()
-            written += len(data)
-        return written
+    def _drop(self, segment: Segment) -> None:
+        self._segments.remove(segment)
+        self.dropped_steps += segment.steps
+        segment.unlink()
+
+    def _erase(self, before: Sequence[Segment], t_from_ns: int) -> None:
+        """Erase what some segments hold from a time on, the newest first: what is left if this is cut short is a beginning."""
+        for segment in reversed(before):
+            if segment.t_first_ns is not None and segment.t_first_ns < t_from_ns:
+                segment.cut(t_from_ns)
+                break
+            self._segments.remove(segment)
+            segment.unlink()
+        sync_folder(self._folder)
 
     def _first_naming(self, name: bytes, otherwise_ns: int) -> int:
         for segment in self._segments:
@@ -198,15 +245,6 @@ class Journal:
                     if isinstance(record, Step):
                         return record.event.t_ns
         return otherwise_ns
-
-
-def _write(file: IO[bytes] | None, body: bytes) -> int:
-    if file is None:
-        raise DeviceError("the journal is closed", hint="open a new one")
-    record = framed(body)
-    file.write(record)
-    file.flush()  # a buffered file writes all or raises; unbuffered it may write half and say so in a number nobody reads
-    return len(record)
 
 
 @contextlib.contextmanager

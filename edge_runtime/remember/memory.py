@@ -258,7 +258,16 @@ class Memory:
         self._parts.reader.end()
         return (Dropped("reading", "budget"),)
 
-    # ------------------------------------------------------------ snapshot
+    # ------------------------------------------------------------ settings and snapshot
+
+    def reconfigure(self, config: RememberConfig) -> None:
+        """Go by other thresholds from now on; all that is remembered stays, tokens too.
+
+        Args:
+            config: With the bounds and the token policy that this memory was made with.
+        """
+        self._config = config
+        self._parts = Parts(self._parts.state, config, self._capabilities, self._parts.tokens)
 
     def snapshot(self) -> bytes:
         """All facts, as bytes. Thumbnails keep their sizes and lose their bytes, which live in the log; tokens stay out."""

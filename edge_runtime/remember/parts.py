@@ -12,6 +12,7 @@ from edge_runtime.records import Concept, Dropped, Row
 from edge_runtime.remember.concepts import Concepts, ConceptsState
 from edge_runtime.remember.gazes import GazesState
 from edge_runtime.remember.places import Places, PlacesState
+from edge_runtime.remember.policies import MemoryPolicy
 from edge_runtime.remember.policies.named import make_policy
 from edge_runtime.remember.reading import Reader, ReaderState
 from edge_runtime.remember.rows import Rows, RowsState
@@ -34,14 +35,20 @@ class MemoryState(msgspec.Struct):
 
 
 class Parts:
-    """The parts of the memory around one state; token memory begins empty.
+    """The parts of the memory around one state.
+
+    Args:
+        state: Fresh, from a snapshot, or of parts with other settings.
+        config: Thresholds and the budget.
+        capabilities: Of the loaded models.
+        tokens: Token memory to go on with; it begins empty without.
 
     Attributes:
         room_bytes: What is left for facts, vectors and thumbnails. The search matrix of the log has its part, and the tokens theirs where
             the models give any, full or not: what the facts keep must depend neither on the log nor on the numbers in the tokens.
     """
 
-    def __init__(self, state: MemoryState, config: RememberConfig, capabilities: Capabilities) -> None:
+    def __init__(self, state: MemoryState, config: RememberConfig, capabilities: Capabilities, tokens: MemoryPolicy | None = None) -> None:
         self.config = config
         self.dim = capabilities.vector_dim
         self.state = state
@@ -53,7 +60,7 @@ class Parts:
         self.gazes = state.gazes
         self.rows = Rows(state.rows, self.sightings, config.gap_ns)
         token_bytes = config.token_bytes if capabilities.tokens else 0
-        self.tokens = make_policy(config.token_policy, token_bytes)
+        self.tokens = make_policy(config.token_policy, token_bytes) if tokens is None else tokens
         self.room_bytes = config.ram_bytes - config.matrix_bytes - token_bytes
 
 

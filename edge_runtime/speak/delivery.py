@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Literal
-
 import msgspec
 
 from edge_runtime.config import MS, S, SpeakConfig
 from edge_runtime.outbox import Outbox
+from edge_runtime.power import Power
 from edge_runtime.protocol import Record, Say, Show, StopSpeech
 from edge_runtime.records import Scope
 from edge_runtime.speak import forgetting, governor
@@ -143,7 +142,7 @@ class Delivery:
         """Take note of a quiet hour that begins or ends."""
         self._now(quiet=on)
 
-    def power(self, power: Literal["full", "reduced", "low"]) -> None:
+    def power(self, power: Power) -> None:
         """Take note of what the board has to give."""
         self._now(power=power)
 

@@ -12,11 +12,11 @@ Pure functions: :func:`judge` reads, :func:`booked` returns a new ledger.
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Literal
 
 import msgspec
 
 from edge_runtime.config import SpeakConfig
+from edge_runtime.power import Power
 from edge_runtime.records import Evidence
 from edge_runtime.speak import phrasing
 from edge_runtime.speech import Intention
@@ -87,7 +87,7 @@ class Circumstances(msgspec.Struct, frozen=True):
     user_speaking: bool = False
     user_silent_ns: int | None = None
     voice: int | None = None
-    power: Literal["full", "reduced", "low"] = "full"
+    power: Power = "full"
 
 
 class Case(Value, frozen=True):

@@ -109,6 +109,10 @@ class Speaker:
         self._hear(event, memory, conversation, delivery, out)
         self._notice(event, seen, delivery)
 
+    def reconfigure(self, config: SpeakConfig) -> None:
+        """Go by other settings from now on; what was said, what waits and every watch stay."""
+        self._config = config
+
     def snapshot(self) -> bytes:
         """All state, as bytes."""
         return codec.encode(self.state)

@@ -10,7 +10,7 @@ from collections.abc import Iterable
 
 from edge_runtime.errors import UsageError
 from edge_runtime.records import Dropped
-from edge_runtime.transport.bus import NEVER_NS, Answer, Ask, Channel, Clock, Envelope, Lane
+from edge_runtime.transport.bus import NEVER_NS, Answer, Ask, Channel, Clock, Envelope, Lane, Payload
 
 _MOST_STARTS = 4
 _MOST_WAITING = 16
@@ -29,6 +29,8 @@ class Counts:
 
     def take(self) -> list[Dropped]:
         """What was counted since the last call."""
+        if not self._counts:
+            return []
         counts, self._counts = self._counts, Counter()
         return [Dropped(what, reason, count) for (what, reason), count in sorted(counts.items())]
 
@@ -187,7 +189,7 @@ class Desk:
             del self._working[ask.asker]
 
 
-def check_size(lane: Lane, payload: bytes, most_bytes: int) -> None:
+def check_size(lane: Lane, payload: Payload, most_bytes: int) -> None:
     """Refuse what the other side of a lane would not take.
 
     Raises:

@@ -29,6 +29,8 @@ from edge_runtime.records import Dropped
 
 Clock = Callable[[], int]
 """Nanoseconds on the monotonic clock that all processes of one machine share."""
+Payload = bytes | memoryview
+"""What is carried; a view is of one message and keeps nothing else alive."""
 Unanswered = Literal["deadline", "busy", "unreachable"]
 """Why an ask has no answer: its time is up; another is under way in this lane; nobody is there, or nobody takes it."""
 NEVER_NS = 2**63 - 1
@@ -94,7 +96,7 @@ class Envelope(msgspec.Struct, frozen=True):
     start_id: int
     seq: int
     t_sent_ns: int
-    payload: bytes
+    payload: Payload
 
 
 class Ask(msgspec.Struct, frozen=True):
@@ -109,7 +111,7 @@ class Ask(msgspec.Struct, frozen=True):
 
     id: int
     deadline_ns: int
-    payload: bytes
+    payload: Payload
     asker: bytes = b""
 
 
@@ -123,7 +125,7 @@ class Answer(msgspec.Struct, frozen=True):
     """
 
     answers: int
-    payload: bytes = b""
+    payload: Payload = b""
     missing: Unanswered | None = None
 
 
@@ -229,7 +231,11 @@ class Bus(Protocol):
         ...
 
     def wait(self, ends: Sequence[Receiver | Asker | Answerer], timeout_s: float) -> None:
-        """Wait until one of these ends has something to take or an ask is past its deadline; at most ``timeout_s``."""
+        """Wait until one of these ends has something to take, an ask is past its deadline, or :meth:`wake`; at most ``timeout_s``."""
+        ...
+
+    def wake(self) -> None:
+        """Have :meth:`wait` return, in whichever thread it waits, or else the next time it is called. Any thread may call it."""
         ...
 
     def close(self) -> None:

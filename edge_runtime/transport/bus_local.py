@@ -44,7 +44,10 @@ class LocalBus(Bus):
     """
 
     def __init__(self, now_ns: Clock = time.monotonic_ns) -> None:
+        self.now_ns = now_ns
         self._meeting = _Meeting(now_ns)
+        self._wakes = 0
+        self._seen = threading.local()
 
     def sender(self, channel: Channel) -> Sender:
         """The sender of a channel.
@@ -71,10 +74,18 @@ class LocalBus(Bus):
         return _Answerer(self._meeting, lane)
 
     def wait(self, ends: Sequence[Receiver | Asker | Answerer], timeout_s: float) -> None:
-        """Wait until one of these ends has something to take or an ask is past its deadline; at most ``timeout_s``."""
+        """Wait until one of these ends has something to take, an ask is past its deadline, or :meth:`wake`; at most ``timeout_s``."""
         ours = [end for end in ends if isinstance(end, _Receiver | _Asker | _Answerer)]
         due_ns = min((end.due_ns for end in ours if isinstance(end, _Asker)), default=NEVER_NS)
-        self._meeting.until(lambda: any(end.ready for end in ours) or None, timeout_s, due_ns)
+        seen = getattr(self._seen, "wakes", 0)
+        self._meeting.until(lambda: self._wakes > seen or any(end.ready for end in ours) or None, timeout_s, due_ns)
+        self._seen.wakes = self._wakes
+
+    def wake(self) -> None:
+        """Have :meth:`wait` return in every thread, or the next time it is called there."""
+        with self._meeting.changed:
+            self._wakes += 1
+            self._meeting.changed.notify_all()
 
     def close(self) -> None:
         """Close every end."""

@@ -5,14 +5,21 @@
               came back it hears a receiver only once that takes or waits again: a subscription is renewed in the receiver's thread.
     lane      ROUTER binds, DEALER connects.
 
-Payloads are copied in and out: below 64 KiB pyzmq does so anyway, and sending without keeps them alive for longer than anybody counts.
+Payloads are copied out, since sending without keeps them alive for longer than anybody counts. On the way in only small ones are: a
+large one is a view of the message that ZeroMQ read it into, and whoever keeps it keeps that alone.
+
+What a thread that has slept does first costs it most, so few calls are made for each message: heads and payloads are sent and received
+by themselves rather than as lists, and a wait watches the descriptors of the sockets, which say "look again", not "there is something".
 Contexts do not survive a fork: a process opens its bus after it was started.
 """
 
 from __future__ import annotations
 
+import contextlib
 import math
+import os
 import secrets
+import select
 import time
 from collections.abc import Iterator, Sequence
 
@@ -33,16 +40,21 @@ from edge_runtime.transport.bus import (
     Clock,
     Envelope,
     Lane,
+    Payload,
     Receiver,
     Sender,
     Unanswered,
 )
 from edge_runtime.transport.endpoints import Inproc, Local, Tcp
-from edge_runtime.transport.heads import ChannelHead, LaneHead, pack, read_envelope, read_lane
+from edge_runtime.transport.heads import ChannelHead, LaneHead, packed, read_envelope, read_lane
 from edge_runtime.transport.zmq_sockets import Socket, Sockets
 
 _MOST_DRAINED = 10_000
 """Messages drained at one go: a bound for the case that they come faster than they are drained."""
+_HEARD_EVERY = 64
+"""Messages sent between two looks at who came and left: there is a word only of the first and the last."""
+_VIEWED_BYTES = 64 * 1024
+"""A payload from this size on is not copied when it comes."""
 _ASKS_WAITING, _ANSWERS_WAITING = 4, 2
 """An ask and its cancelling, twice; one answer under way and one that is late."""
 
@@ -63,6 +75,10 @@ class ZmqBus(Bus):
         self.now_ns = now_ns
         self.one_clock = not isinstance(place, Tcp)
         self.sockets = Sockets(place)
+        # A pipe is what a poll watches beside sockets, and any thread may write to it.
+        self._woken, self._wakes = self._pipe = [*os.pipe()]
+        os.set_blocking(self._woken, False)
+        os.set_blocking(self._wakes, False)
 
     def sender(self, channel: Channel) -> Sender:
         """The sender of a channel; this process binds its address.
@@ -101,15 +117,34 @@ class ZmqBus(Bus):
         return _Answerer(self, lane, self.sockets.open(zmq.ROUTER, lane.topic, max_bytes=lane.ask_bytes, **waiting))
 
     def wait(self, ends: Sequence[Receiver | Asker | Answerer], timeout_s: float) -> None:
-        """Wait until one of these ends has something to take or an ask is past its deadline; at most ``timeout_s``."""
-        ours = [end for end in ends if isinstance(end, _Receiver | _Asker | _Answerer)]
-        if not any(end.ready for end in ours):
-            due_ns = min((end.due_ns for end in ours), default=NEVER_NS)
-            zmq.zmq_poll([(end.socket, zmq.POLLIN) for end in ours], _ms(min(timeout_s, (due_ns - self.now_ns()) / S)))
+        """Wait until one of these ends has something to take, an ask is past its deadline, or :meth:`wake`; at most ``timeout_s``."""
+        until_s, poll, watched = time.monotonic() + timeout_s, select.poll(), {}
+        for end in ends:
+            if not isinstance(end, _End):
+                continue
+            if end.ready:
+                return
+            poll.register(end.descriptor, select.POLLIN)
+            watched[end.descriptor] = end
+        poll.register(self._woken, select.POLLIN)
+        due_ns = min((end.due_ns for end in watched.values()), default=NEVER_NS)
+        while noticed := poll.poll(_ms(min(until_s - time.monotonic(), (due_ns - self.now_ns()) / S))):
+            if (self._woken, select.POLLIN) in noticed:
+                os.read(self._woken, _MOST_DRAINED)
+                return
+            if any(watched[descriptor].ready for descriptor, _ in noticed):
+                return
+
+    def wake(self) -> None:
+        """Have :meth:`wait` return, or the next one. Any thread may call it."""
+        with contextlib.suppress(BlockingIOError, OSError):  # it is full of wakes already, or closed
+            os.write(self._wakes, b"\0")
 
     def close(self) -> None:
         """Close every end, and end the threads of ZeroMQ."""
         self.sockets.close()
+        while self._pipe:
+            os.close(self._pipe.pop())
 
     def _socket(self, kind: int, channel: Channel) -> Socket:
         if channel.max_age_ns and not self.one_clock:
@@ -123,13 +158,14 @@ class _End:
 
     def __init__(self, bus: ZmqBus, socket: Socket) -> None:
         self.socket = socket
+        self.descriptor = int(socket.getsockopt(zmq.FD))
         self._bus = bus
         self._counts = Counts()
 
     @property
     def ready(self) -> bool:
-        """Whether anything waits that has left the socket."""
-        return False
+        """Whether anything waits. While nothing does, the descriptor becomes readable before that changes."""
+        return _arrived(self.socket)
 
     @property
     def due_ns(self) -> int:
@@ -147,14 +183,19 @@ class _End:
     def _wait(self, until_s: float) -> bool:
         """Whether anything comes before this moment of the monotonic clock."""
         left_s = until_s - time.monotonic()
-        return left_s > 0 and _ready(self.socket, left_s)
+        return left_s > 0 and bool(zmq.zmq_poll([(self.socket, zmq.POLLIN)], _ms(left_s)))
 
-    def _messages(self) -> Iterator[list[bytes]]:
-        """All that has arrived. Asking first whether there is any costs half of being refused."""
+    def _messages(self) -> Iterator[list[Payload]]:
+        """All that has arrived, in parts. Asking first whether there is any costs half of being refused."""
         for _ in range(_MOST_DRAINED):
-            if not _ready(self.socket, 0.0):
+            if not _arrived(self.socket):
                 return
-            yield self.socket.recv_multipart(zmq.DONTWAIT)
+            part = self.socket.recv(zmq.DONTWAIT, copy=False)
+            parts = [_content(part)]
+            while part.more:
+                part = self.socket.recv(zmq.DONTWAIT, copy=False)
+                parts.append(_content(part))
+            yield parts
 
 
 class _Sender(_End, Sender):
@@ -171,10 +212,12 @@ class _Sender(_End, Sender):
         if len(payload) > self._channel.max_bytes:
             self._counts.drop(self._channel.topic, "size")
             return
-        self._hear()
+        if self._seq % _HEARD_EVERY == 0:
+            self._hear()
         head = ChannelHead(self._channel.topic, self._start_id, self._seq, self._bus.now_ns())
         self._seq += 1
-        self.socket.send_multipart(pack(head, payload))
+        self.socket.send(packed(head), zmq.SNDMORE)
+        self.socket.send(payload)
 
     def heard(self, timeout_s: float) -> bool:
         until_s = time.monotonic() + timeout_s
@@ -253,11 +296,12 @@ class _Asker(_End, Asker):
         return True
 
     def reachable(self, timeout_s: float) -> bool:
-        return _ready(self.socket, timeout_s, zmq.POLLOUT)
+        return bool(zmq.zmq_poll([(self.socket, zmq.POLLOUT)], _ms(timeout_s)))
 
-    def _send(self, head: LaneHead, payload: bytes = b"") -> bool:
+    def _send(self, head: LaneHead, payload: Payload = b"") -> bool:
         try:
-            self.socket.send_multipart(pack(head, payload), zmq.DONTWAIT)
+            self.socket.send(packed(head), zmq.DONTWAIT | zmq.SNDMORE)
+            self.socket.send(payload, zmq.DONTWAIT)
         except zmq.Again:
             return False
         return True
@@ -265,7 +309,11 @@ class _Asker(_End, Asker):
     def _answered(self) -> Answer | None:
         for parts in self._messages():
             head = read_lane(parts, self._lane.topic, self._counts)
-            if head is not None and head.kind == "answer":
+            if head is None:
+                continue
+            if head.kind != "answer":
+                self._counts.drop(self._lane.topic, "unreadable")
+            else:
                 answer = Answer(head.id, parts[1])
                 if self._owed.accept(answer, self._bus.now_ns()):
                     return answer
@@ -282,7 +330,7 @@ class _Answerer(_End, Answerer):
 
     @property
     def ready(self) -> bool:
-        return self._desk.busy
+        return self._desk.busy or super().ready
 
     def take(self, timeout_s: float) -> Ask | None:
         until_s = time.monotonic() + timeout_s
@@ -299,9 +347,11 @@ class _Answerer(_End, Answerer):
     def answer(self, ask: Ask, payload: bytes) -> None:
         check_size(self._lane, payload, self._lane.answer_bytes)
         self._desk.done(ask)
-        message = pack(LaneHead(self._lane.topic, "answer", ask.id), payload)
+        head = packed(LaneHead(self._lane.topic, "answer", ask.id))
         try:
-            self.socket.send_multipart([ask.asker, *message], zmq.DONTWAIT)
+            self.socket.send(ask.asker, zmq.DONTWAIT | zmq.SNDMORE)
+            self.socket.send(head, zmq.DONTWAIT | zmq.SNDMORE)
+            self.socket.send(payload, zmq.DONTWAIT)
         except zmq.ZMQError as error:
             if error.errno not in (zmq.EAGAIN, zmq.EHOSTUNREACH):
                 raise
@@ -314,13 +364,19 @@ class _Answerer(_End, Answerer):
                 continue
             if head.kind == "ask":
                 deadline_ns = head.deadline_ns if self._bus.one_clock else NEVER_NS
-                self._desk.put(Ask(head.id, deadline_ns, parts[1], asker))
+                self._desk.put(Ask(head.id, deadline_ns, parts[1], bytes(asker)))
+            elif head.kind == "cancel":
+                self._desk.withdraw(bytes(asker), head.id)
             else:
-                self._desk.withdraw(asker, head.id)
+                self._counts.drop(self._lane.topic, "unreadable")
 
 
-def _ready(socket: Socket, timeout_s: float, event: int = zmq.POLLIN) -> bool:
-    return bool(zmq.zmq_poll([(socket, event)], _ms(timeout_s)))
+def _arrived(socket: Socket) -> bool:
+    return bool(int(socket.getsockopt(zmq.EVENTS)) & zmq.POLLIN)
+
+
+def _content(part: zmq.Frame) -> Payload:
+    return part.bytes if len(part) < _VIEWED_BYTES else part.buffer
 
 
 def _ms(wait_s: float) -> int:

@@ -10,6 +10,7 @@ from __future__ import annotations
 import contextlib
 import fcntl
 import os
+import shutil
 import stat
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -173,13 +174,46 @@ def held(folder: Path) -> Iterator[None]:
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError as error:
             holder = os.read(descriptor, 32).decode("ascii", "replace").strip() or "unknown"
-            raise Locked(f"a daemon runs already, process {holder}", hint=f"end it first: kill {holder}") from error
+            raise Locked(f"a daemon runs already, process {holder}", hint="end it first: edge-runtime stop") from error
         os.ftruncate(descriptor, 0)
         os.pwrite(descriptor, str(os.getpid()).encode(), 0)
         yield
         os.ftruncate(descriptor, 0)
     finally:
         os.close(descriptor)
+
+
+@contextlib.contextmanager
+def own_sockets(folder: Path) -> Iterator[Path]:
+    """A folder for the sockets of this start of the daemon, inside the one whose lock is held; removed at the end.
+
+    Each start has its own: processes of one that was killed may still be ending, and ZeroMQ removes a socket's file when it closes it,
+    whoever has bound it since.
+
+    Raises:
+        DeviceError: It cannot be made.
+    """
+    own = folder / str(os.getpid())
+    try:
+        for left in folder.iterdir():
+            if left.name.isdecimal():
+                shutil.rmtree(left, ignore_errors=True)
+        own.mkdir(mode=0o700)
+    except OSError as error:
+        raise DeviceError(f"{own} cannot be made: {error.strerror}", hint="look into that folder, and start again") from error
+    try:
+        yield own
+    finally:
+        shutil.rmtree(own, ignore_errors=True)
+
+
+def sockets_of(folder: Path) -> Path | None:
+    """The folder of the sockets of the daemon that holds the lock of a folder; ``None`` if it has none (yet)."""
+    with contextlib.suppress(OSError):
+        name = (folder / LOCK_NAME).read_text(encoding="ascii", errors="replace").strip()
+        if name.isdecimal() and (folder / name).is_dir():
+            return folder / name
+    return None
 
 
 def write_keys(folder: Path, name: str, keys: KeyPair) -> None:

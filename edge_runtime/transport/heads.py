@@ -7,7 +7,7 @@ from typing import Literal, TypeVar
 import msgspec
 
 from edge_runtime.transport.accounts import Counts
-from edge_runtime.transport.bus import NEVER_NS, Envelope
+from edge_runtime.transport.bus import NEVER_NS, Envelope, Payload
 
 MOST_BYTES = 1024
 """No head is larger."""
@@ -32,31 +32,32 @@ class LaneHead(msgspec.Struct, frozen=True, array_like=True):
 
 
 Head = TypeVar("Head", ChannelHead, LaneHead)
+_encoder = msgspec.msgpack.Encoder()
 _channel_heads = msgspec.msgpack.Decoder(ChannelHead)
 _lane_heads = msgspec.msgpack.Decoder(LaneHead)
 
 
-def pack(head: ChannelHead | LaneHead, payload: bytes) -> list[bytes]:
-    """Both parts of a message."""
-    return [msgspec.msgpack.encode(head), payload]
+def packed(head: ChannelHead | LaneHead) -> bytes:
+    """The first part of a message."""
+    return _encoder.encode(head)
 
 
-def read_envelope(parts: list[bytes], topic: str, counts: Counts) -> Envelope | None:
+def read_envelope(parts: list[Payload], topic: str, counts: Counts) -> Envelope | None:
     """Both parts of a message on a channel; what cannot be read or belongs elsewhere is counted."""
     head = _read(_channel_heads, parts, topic, counts)
     return None if head is None else Envelope(head.topic, head.start_id, head.seq, head.t_sent_ns, parts[1])
 
 
-def read_lane(parts: list[bytes], topic: str, counts: Counts) -> LaneHead | None:
+def read_lane(parts: list[Payload], topic: str, counts: Counts) -> LaneHead | None:
     """The head of a message in a lane; what cannot be read or belongs elsewhere is counted."""
     return _read(_lane_heads, parts, topic, counts)
 
 
-def _read(heads: msgspec.msgpack.Decoder[Head], parts: list[bytes], topic: str, counts: Counts) -> Head | None:
+def _read(heads: msgspec.msgpack.Decoder[Head], parts: list[Payload], topic: str, counts: Counts) -> Head | None:
     try:
         packed, _ = parts
         head = heads.decode(packed)
-    except (ValueError, msgspec.DecodeError):
+    except (ValueError, RecursionError, msgspec.DecodeError):
         counts.drop(topic, "unreadable")
         return None
     if head.topic != topic:

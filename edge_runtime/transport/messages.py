@@ -1,7 +1,8 @@
-"""What processes say to each other beyond the core's events and commands: crops of frames, calls of a client, orders, status.
+"""What processes say to each other beyond the core's events and commands: crops of frames, calls of a client, orders.
 
-They are messages as in :mod:`edge_runtime.protocol`, with the same units. Times are stream time: nanoseconds on the monotonic clock
-of the machine, from the start of the run, which every process is told. A client is told nothing, so it says how long, never until when.
+How they are is in :mod:`edge_runtime.transport.statuses`. They are messages as in :mod:`edge_runtime.protocol`, with the same units. Times
+are stream time: nanoseconds on the monotonic clock of the machine, from the start of the run, which every process is told. A client is
+told nothing, so it says how long, never until when.
 
 Fields are only ever appended, with a default; none is removed, renamed or given another type. What cannot go by that rule is a new message.
 """
@@ -11,11 +12,9 @@ from __future__ import annotations
 from typing import Literal
 
 from edge_runtime.protocol import Message
-from edge_runtime.records import Dropped
-from edge_runtime.types import Box, Capabilities, Value
+from edge_runtime.speech import Response
+from edge_runtime.types import Box, Value
 
-Role = Literal["supervisor", "capture", "core", "model", "client"]
-"""Who speaks. A client is whatever else runs on the machine: a command line, a voice, a page."""
 Encoding = Literal["raw", "jpeg"]
 
 
@@ -28,10 +27,12 @@ class Piece(Value, frozen=True):
     Attributes:
         box: Where in the frame.
         max_side_px: The longest side is shrunk to this; 0 leaves the pixels as they are.
+        fine: From the original, where the camera gave more pixels than the frame is kept at, and they are still there.
     """
 
     box: Box
     max_side_px: int = 0
+    fine: bool = False
 
 
 class Cut(Message, frozen=True):
@@ -59,7 +60,8 @@ class CropPixels(Value, frozen=True):
         box: Where in the frame, as asked for.
         width_px: Of the crop as it travels.
         height_px: Of the crop as it travels.
-        data: ``raw``: uint8, row by row from the top, 3 bytes a pixel, no padding; ``jpeg``: a JPEG file.
+        data: ``raw``: uint8, row by row from the top, 3 bytes a pixel, no padding; ``jpeg``: a JPEG file. A view of what was cut, and
+            on the other side of what came: pixels are copied by the socket alone.
         encoding: How ``data`` is to be read.
         colour: Order of the channels in raw data.
 
@@ -70,7 +72,7 @@ class CropPixels(Value, frozen=True):
     box: Box
     width_px: int
     height_px: int
-    data: bytes
+    data: memoryview
     encoding: Encoding = "raw"
     colour: Literal["bgr"] = "bgr"
 
@@ -105,9 +107,22 @@ class Crops(Message, frozen=True):
 
 
 class ForgetFrames(Message, frozen=True):
-    """Let go of every frame captured at or after a time. Not answered: a frame that is gone answers ``Failed`` when it is asked for."""
+    """Let go of every frame captured at or after a time, and of every film that shows any of that time.
+
+    Not answered: a frame that is gone answers ``Failed`` when it is asked for.
+    """
 
     t_from_ns: int
+
+
+class Film(Message, frozen=True):
+    """Keep what the camera sees from now on as a film on disk, for so long at most; the wearer asked for it."""
+
+    for_ns: int
+
+
+class EndFilm(Message, frozen=True):
+    """End the film that is being taken, if any."""
 
 
 # ---------------------------------------------------------------- calls of a client, and their replies
@@ -181,8 +196,32 @@ class Report(Message, frozen=True):
     """Say how things stand."""
 
 
+class WhatStands(Message, frozen=True):
+    """Say what is watched for, what is known by name, and whether there may be talk."""
+
+
+class WhatWasSaid(Message, frozen=True):
+    """Say what the glasses have said since.
+
+    Attributes:
+        after: The number of the last thing heard of; 0 for the oldest that is kept.
+    """
+
+    after: int = 0
+
+
 class Stop(Message, frozen=True):
     """End, in good order. A client asks it of the core, the supervisor orders it of every process."""
+
+
+class Reload(Message, frozen=True):
+    """Take up settings, as far as they can be changed while a run goes on.
+
+    Attributes:
+        settings: All of them, :class:`edge_runtime.config.Config` in MessagePack; closed here, since settings take no field unknown.
+    """
+
+    settings: bytes
 
 
 class Taken(Message, frozen=True):
@@ -207,55 +246,126 @@ class Refused(Message, frozen=True):
     hint: str = ""
 
 
-# ---------------------------------------------------------------- status
+class Watched(Value, frozen=True):
+    """A watch that stands: its name, its sentence, when it ends, and whether it goes when it has fired."""
+
+    watch: str
+    text: str
+    expires_ns: int | None = None
+    once: bool = False
 
 
-class Camera(Value, frozen=True):
-    """What the capture side brings.
+class Known(Value, frozen=True):
+    """Something known by name, and from how many views."""
 
-    Attributes:
-        width_px: Of its frames.
-        height_px: Of its frames.
-        hfov_deg: Horizontal field of view.
-        has_gaze: Whether a gaze source is connected.
-    """
-
-    width_px: int
-    height_px: int
-    hfov_deg: float
-    has_gaze: bool
+    name: str
+    views: int
 
 
-class Status(Message, frozen=True):
-    """A process is alive, and how it is: once a second, so that whoever comes late knows within one.
+class Stands(Message, frozen=True):
+    """What stands.
 
     Attributes:
-        role: Whose.
-        t_ns: When it was said.
-        phase: ``ailing``: it runs, and something is wrong with it.
-        trouble: What, in words.
-        t_newest_ns: Capture time of the newest frame it has dealt with; the age to show is ``t_ns`` less this.
-        kept_bytes: What it keeps now of that which has a bound: frames, memory, weights.
-        bound_bytes: The bound.
-        dropped: What it has let go since it started, totals by what and reason.
-        camera: From ``capture``.
-        capabilities: From ``model``, once it is ready.
+        t_ns: When.
+        watches: What is watched for.
+        concepts: What was taught.
+        muted_until_ns: Until when there is silence; ``None`` while there may be talk.
+        quiet: Whether it is a quiet hour.
     """
 
-    role: Role
     t_ns: int
-    phase: Literal["starting", "ready", "ailing", "stopping"]
-    trouble: str = ""
-    t_newest_ns: int | None = None
-    kept_bytes: int = 0
-    bound_bytes: int = 0
-    dropped: tuple[Dropped, ...] = ()
-    camera: Camera | None = None
-    capabilities: Capabilities | None = None
+    watches: tuple[Watched, ...] = ()
+    concepts: tuple[Known, ...] = ()
+    muted_until_ns: int | None = None
+    quiet: bool = False
 
 
-class Reported(Message, frozen=True):
-    """How things stand: the last status of every process heard from, and when that was asked."""
+class SaidThen(Value, frozen=True):
+    """Something said, when, and its number, which counts up."""
+
+    number: int
+    t_ns: int
+    response: Response
+
+
+class WasSaid(Message, frozen=True):
+    """What the glasses have said, oldest first; of very much only the newest.
+
+    Attributes:
+        t_ns: Now.
+        last: The number to ask on from.
+        said: What was said.
+    """
 
     t_ns: int
-    processes: tuple[Status, ...]
+    last: int
+    said: tuple[SaidThen, ...] = ()
+
+
+# ---------------------------------------------------------------- what a page shows
+
+
+class ViewsSince(Message, frozen=True):
+    """Show what has changed on the board of the core. Answered by ``Shown``.
+
+    Attributes:
+        revision: What the asker knows: the revision it was brought to; 0 for nothing.
+        board: The board that this was one of; where there is another by now, everything is shown.
+    """
+
+    revision: int = 0
+    board: int = 0
+
+
+class Shown(Message, frozen=True):
+    """What has changed on the board of the core.
+
+    Attributes:
+        t_ns: Now.
+        revision: What this brings the asker to.
+        board: The board: each that is made has another number.
+        update: As the page has it, in JSON (``devices/page/views.py``, ``Update``); empty where nothing has changed.
+    """
+
+    t_ns: int
+    revision: int
+    board: int
+    update: bytes = b""
+
+
+class PictureOf(Message, frozen=True):
+    """Give a small picture that is shown. Answered by ``Picture``, or by ``Refused`` where it is not kept (any more)."""
+
+    thumb_id: str
+
+
+class Picture(Message, frozen=True):
+    """A small picture, as a JPEG file."""
+
+    jpeg: bytes
+
+
+class Peek(Message, frozen=True):
+    """Show what the camera sees. Answered by ``Peeked``, or by ``Refused`` where no frame is held.
+
+    Attributes:
+        known_seq: The frame that the asker has already; -1 for none.
+        max_side_px: The longest side is shrunk to this, and to 1280 at most.
+    """
+
+    known_seq: int = -1
+    max_side_px: int = 960
+
+
+class Peeked(Message, frozen=True):
+    """The newest frame held.
+
+    Attributes:
+        seq: Its number.
+        t_capture_ns: When it was captured.
+        jpeg: A JPEG file; empty where it is the one that the asker has already.
+    """
+
+    seq: int
+    t_capture_ns: int
+    jpeg: bytes = b""

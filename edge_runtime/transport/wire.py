@@ -27,8 +27,9 @@ from edge_runtime import codec
 from edge_runtime.errors import InputError
 from edge_runtime.protocol import Message
 from edge_runtime.records import Dropped
-from edge_runtime.transport.messages import Role
+from edge_runtime.transport.bus import Payload
 from edge_runtime.transport.routes import MAJOR, MESSAGES, ROUTES, Route
+from edge_runtime.transport.statuses import Role
 
 Reason = Literal["topic", "major", "route", "too_large", "unknown", "damaged"]
 _TOPIC = re.compile(r"er([0-9]{1,4})/([a-z/]{1,40})")
@@ -52,6 +53,7 @@ class _Tagged(msgspec.Struct):
     type: str
 
 
+_BY_TOPIC = {route.topic: route for route in ROUTES.values()}
 _tagged = msgspec.msgpack.Decoder(_Tagged)
 _decoders = {name: codec.decoder(functools.reduce(operator.or_, route.messages)) for name, route in ROUTES.items()}
 
@@ -72,7 +74,7 @@ def encode(route: Route, message: Message) -> bytes:
 
 
 @np.errstate(over="ignore", invalid="ignore")  # a vector of absurd numbers is refused for its norm, which must not warn on the way
-def decode(route: Route, payload: bytes) -> Message:
+def decode(route: Route, payload: Payload) -> Message:
     """Decode a message that came by a route.
 
     Raises:
@@ -93,6 +95,8 @@ def route_of(topic: str) -> Route:
     Raises:
         WireError: ``topic`` or ``major``.
     """
+    if (known := _BY_TOPIC.get(topic)) is not None:
+        return known
     parts = _TOPIC.fullmatch(topic)
     if parts is not None and int(parts[1]) != MAJOR:
         raise WireError(
@@ -100,9 +104,7 @@ def route_of(topic: str) -> Route:
             reason="major",
             hint="start all processes from one installation",
         )
-    if parts is None or parts[2] not in ROUTES:
-        raise WireError(f"no route has the topic {topic[:60]!r}", reason="topic", hint="something else sends to this socket")
-    return ROUTES[parts[2]]
+    raise WireError(f"no route has the topic {topic[:60]!r}", reason="topic", hint="something else sends to this socket")
 
 
 class WireReader:
@@ -119,7 +121,7 @@ class WireReader:
         self._told = False
         self._dropped: Counter[Reason] = Counter()
 
-    def read(self, topic: str, payload: bytes) -> Message | None:
+    def read(self, topic: str, payload: Payload) -> Message | None:
         """The message, or ``None`` where it was let go.
 
         Args:
@@ -138,19 +140,25 @@ class WireReader:
                 self._tell(error)
             return None
 
+    def take_dropped(self) -> tuple[Dropped, ...]:
+        """What was let go since the last call, by reason."""
+        dropped = self.dropped
+        self._dropped.clear()
+        return dropped
+
     @property
     def dropped(self) -> tuple[Dropped, ...]:
-        """What was let go so far, totals by reason."""
+        """What was let go, totals by reason, since :meth:`take_dropped` was last called."""
         return tuple(Dropped("message", reason, count) for reason, count in sorted(self._dropped.items()))
 
 
-def _too_large(route: Route, payload: bytes) -> WireError:
+def _too_large(route: Route, payload: Payload) -> WireError:
     return WireError(
         f"a message of {len(payload)} bytes; {route.name} carries {route.max_bytes} at most", reason="too_large", hint="send less at once"
     )
 
 
-def _unreadable(route: Route, payload: bytes, error: Exception) -> WireError:
+def _unreadable(route: Route, payload: Payload, error: Exception) -> WireError:
     """Why it cannot be read, found out afterwards: what can be read costs nothing more for it."""
     try:
         tag = _tagged.decode(payload).type

@@ -31,8 +31,8 @@ def large() -> dict[str, tuple[Route, Message]]:
     vector[0] = 1.0
     tokens = Tokens((14, 14), 384, noise.standard_normal((196, 384)).astype(np.float16))
     region = LookedRegion("overview", WHOLE, vector=vector, tokens=tokens, thumb=Thumb("1-0", 12_000, noise.bytes(12_000)))
-    small = CropPixels(WHOLE, 448, 448, noise.bytes(448 * 448 * 3))
-    whole = CropPixels(WHOLE, 1920, 1080, noise.bytes(1920 * 1080 * 3))
+    small = CropPixels(WHOLE, 448, 448, memoryview(noise.bytes(448 * 448 * 3)))
+    whole = CropPixels(WHOLE, 1920, 1080, memoryview(noise.bytes(1920 * 1080 * 3)))
     return {
         "Looked, 196 tokens": (routes.LOOKED, Looked(t_ns=1, answers=1, frame_seq=1, t_capture_ns=1, regions=(region,))),
         "Crops, 448 x 448": (routes.CROPS, Crops(t_ns=1, answers=1, frame_seq=1, t_capture_ns=1, crops=(small,))),

@@ -31,9 +31,8 @@ from edge_runtime.store import open_store
 from edge_runtime.types import Percept, Session
 from gaze import EyeEvents
 from tests import world
+from tests.feeding import PATIENCE_S, Notes, Patience, Pauses, until
 
-PATIENCE_S = 20.0
-"""How long a test waits for something that must come; none waits this long when it passes."""
 PICTURE = np.zeros((9, 16, 3), np.uint8)
 
 
@@ -46,37 +45,13 @@ def clip(path: Path, count: int, fps: float) -> Path:
     return path
 
 
-class Notes:
-    """Takes shots and words, and lets a test wait for them."""
-
-    def __init__(self) -> None:
-        self.shots: list[Shot] = []
-        self.words: list[str] = []
-        self._more = threading.Condition()
-
-    def take(self, shot: Shot) -> None:
-        with self._more:
-            self.shots.append(shot)
-            self._more.notify_all()
-
-    def hear(self, words: str) -> None:
-        with self._more:
-            self.words.append(words)
-            self._more.notify_all()
-
-    def until(self, found: Callable[[], bool]) -> None:
-        with self._more:
-            if not self._more.wait_for(found, PATIENCE_S):
-                raise AssertionError(f"it never came; {len(self.shots)} shots, {self.words}")
-
-
 class Scripted:
     """A camera whose turns are scripted: so many pictures, then trouble or quiet. The last turn repeats.
 
     A camera that shows nothing waits until it is stopped.
     """
 
-    name, width_px, height_px, hfov_deg, note, own_gaze = "scripted", 16, 9, 90.0, "Made for a test.", False
+    name, width_px, height_px, hfov_deg, note, live, own_gaze = "scripted", 16, 9, 90.0, "Made for a test.", True, False
 
     def __init__(self, *turns: tuple[int, Exception | None]) -> None:
         self.turns = list(turns)
@@ -102,22 +77,6 @@ class Scripted:
 
 def unplugged(words: str = "it was unplugged") -> CameraError:
     return CameraError(words, hint="plug it in again")
-
-
-class Pauses:
-    """Waits no time at all, and keeps how long it should have waited."""
-
-    def __init__(self, most: int = 1000) -> None:
-        self.seconds: list[float] = []
-        self.most = most
-        self.enough = threading.Event()
-
-    def __call__(self, halt: threading.Event, seconds: float) -> bool:
-        self.seconds.append(seconds)
-        if len(self.seconds) >= self.most:
-            self.enough.set()
-            return halt.wait()
-        return halt.is_set()
 
 
 # ------------------------------------------------------------ real pictures
@@ -380,23 +339,102 @@ def test_a_device_that_has_stopped_answering_does_not_hold_up_the_end(stuck: Stu
     assert not stuck.released.is_set()
 
 
-def test_a_device_that_gives_no_pictures_is_said(stuck: Stuck, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("devices.cameras.webcam.SILENT_S", 0.05)
-    with pytest.raises(CameraError, match="camera 0 gives no pictures"):
-        next(Webcam(0, offered_hz=10.0, opener=lambda device: stuck).shots(threading.Event()))
-
-
 def test_a_device_that_gives_no_pictures_is_said_when_it_is_tried(stuck: Stuck, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("devices.cameras.webcam.SILENT_S", 0.05)
+    monkeypatch.setattr("devices.cameras.device.TRY_S", 0.05)
     with pytest.raises(CameraError, match="camera 0 gives no pictures"):
         open_webcam(0, offered_hz=10.0, opener=lambda device: stuck)
 
 
-def until(found: Callable[[], bool]) -> None:
-    """Wait for something that another thread is about to do."""
-    gate = threading.Event()
-    for _ in range(round(PATIENCE_S * 200)):
-        if found():
-            return
-        gate.wait(0.005)
-    raise AssertionError("it never came")
+def test_a_device_that_hangs_is_held_once_however_often_it_is_tried(stuck: Stuck, caplog: pytest.LogCaptureFixture) -> None:
+    opened: list[int | str] = []
+
+    def opener(device: int | str) -> Capture:
+        opened.append(device)
+        return stuck
+
+    notes, pauses = Notes(), Pauses(3)
+    camera = Webcam(0, offered_hz=10.0, opener=opener)
+    clock = Patience(lambda: stuck.asked.is_set() and not notes.words)
+    with Feed(camera, notes.take, on_trouble=notes.hear, wait=pauses, now_ns=clock.now_ns, watch=clock.wait) as feed:
+        assert pauses.enough.wait(PATIENCE_S)
+    assert notes.words == [
+        "camera 0 has given no picture for 5 s: it is closed and opened again",
+        "camera 0 does not answer, and is still held from the last time: switch it off and on, or plug it out",
+    ]
+    assert opened == [0]
+    assert feed.dropped() == (Dropped("camera", "silent", 1), Dropped("camera", "trouble", 2))
+    assert [record.getMessage() for record in caplog.records] == [
+        "camera 0 does not answer: the thread that reads it is left behind until it does"
+    ]
+
+
+# ------------------------------------------------------------ silence
+
+
+class Silent(Scripted):
+    """A camera that gives a picture and then nothing; it ends when it is told to, or, deaf, only once it is freed."""
+
+    def __init__(self, *, deaf: bool) -> None:
+        super().__init__((0, None))
+        self.freed, self.deaf = threading.Event(), deaf
+        self.until: threading.Event | None = None
+
+    def hangs(self) -> bool:
+        return self.until is not None and not self.until.is_set()
+
+    def shots(self, stopping: threading.Event) -> Generator[Shot, None, None]:
+        self.opened += 1
+        yield Shot(PICTURE, 0)
+        self.until = self.freed if self.deaf else stopping
+        assert self.until.wait(PATIENCE_S)
+
+
+def test_a_camera_that_falls_silent_is_said_closed_and_opened_again() -> None:
+    camera, notes, pauses = Silent(deaf=False), Notes(), Pauses(3)
+    clock = Patience(camera.hangs)
+    with Feed(camera, notes.take, on_trouble=notes.hear, wait=pauses, silent_s=5.0, now_ns=clock.now_ns, watch=clock.wait) as feed:
+        assert pauses.enough.wait(PATIENCE_S)
+    assert (camera.opened, feed.shots) == (3, 3)
+    assert notes.words == ["scripted has given no picture for 5 s: it is closed and opened again"] * 3
+    assert pauses.seconds == [1.0, 1.0, 1.0], "it did give a picture each time"
+    assert Dropped("camera", "silent", 3) in feed.dropped()
+    assert 15 * S <= clock.t_ns <= 17 * S
+
+
+def test_a_camera_that_hangs_in_its_driver_is_said_and_not_opened_before_it_comes_back() -> None:
+    camera, notes = Silent(deaf=True), Notes()
+    clock = Patience(camera.hangs)
+    with Feed(camera, notes.take, on_trouble=notes.hear, wait=Pauses(), now_ns=clock.now_ns, watch=clock.wait) as feed:
+        notes.until(lambda: len(notes.words) == 2)
+        until(lambda: clock.t_ns > 60 * S)
+        assert camera.opened == 1
+        camera.freed.set()
+        notes.until(lambda: len(notes.shots) >= 2)
+    assert notes.words[:2] == [
+        "scripted has given no picture for 5 s: it is closed and opened again",
+        "scripted hangs, and does not let go of its device: it is opened again once it has",
+    ]
+    assert {Dropped("camera", "silent", 1), Dropped("camera", "stuck", 1)} < set(feed.dropped())
+
+
+def test_who_takes_a_picture_may_take_his_time() -> None:
+    taking, camera = threading.Event(), Scripted((1, None), (0, None))
+    clock = Patience(taking.is_set)
+
+    def take(shot: Shot) -> None:
+        taking.set()
+        until(lambda: clock.t_ns > 60 * S)
+        taking.clear()
+
+    with Feed(camera, take, on_trouble=lambda words: pytest.fail(words), now_ns=clock.now_ns, watch=clock.wait) as feed:
+        until(lambda: feed.shots == 1)
+    assert camera.opened == 1
+
+
+def test_a_film_may_hold_still(tmp_path: Path) -> None:
+    shown = threading.Event()
+    player = Player(open_video(clip(tmp_path / "clip.avi", 2, 0.01), offered_hz=10.0))
+    clock = Patience(shown.is_set)
+    with Feed(player, lambda shot: shown.set(), on_trouble=lambda words: pytest.fail(words), now_ns=clock.now_ns, watch=clock.wait) as feed:
+        until(lambda: clock.t_ns > 60 * S)
+    assert feed.dropped() == ()

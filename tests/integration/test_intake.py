@@ -222,14 +222,14 @@ def test_one_gaze_counts_at_a_time(tmp_path: Path) -> None:
     with worn(tmp_path / "run", camera="video", own_gaze=True) as head:
         assert head.camera["gaze_from"] == "recording"
         head.go_to(5.0)
-        head.glasses.look_at((GazeSample(4 * S, 0.1, 0.1, source="pointer"),))
-        head.glasses.look_along((GazeSample(4 * S, 0.9, 0.9),))
+        head.glasses.look_at((GazeSample(5 * S, 0.1, 0.1, source="pointer"),))
+        head.glasses.look_along((GazeSample(5 * S, 0.9, 0.9),))
         head.steps.wait_until(lambda: head.page.parts.get("eye", {"x_norm": None})["x_norm"] == 0.9)
         assert head.hear(GazeFrom(source="pointer")) == (True, "")
         assert head.camera["gaze_from"] == "pointer"
-        head.glasses.look_along((GazeSample(4100 * MS, 0.9, 0.9),))
+        head.glasses.look_along((GazeSample(5050 * MS, 0.9, 0.9),))
         head.pass_time(0.1)
-        head.glasses.look_at((GazeSample(4200 * MS, 0.2, 0.2, source="pointer"),))
+        head.glasses.look_at((GazeSample(5100 * MS, 0.2, 0.2, source="pointer"),))
         head.steps.wait_until(lambda: (head.page.parts["eye"]["x_norm"], head.page.parts["eye"]["source"]) == (0.2, "pointer"))
         assert head.drops()["gaze_sample:unwanted"] == 2
 

@@ -14,8 +14,9 @@ from hypothesis import strategies as st
 
 from edge_runtime.protocol import Message
 from edge_runtime.transport import wire
-from edge_runtime.transport.messages import CropPixels, Role
+from edge_runtime.transport.messages import CropPixels
 from edge_runtime.transport.routes import ROUTES, Route
+from edge_runtime.transport.statuses import AGE_BOUNDS_NS, Ages, Role
 from edge_runtime.transport.wire import WireError, WireReader
 from edge_runtime.types import Box, LookedRegion, Vector
 from gaze.types import GazeSample
@@ -54,14 +55,13 @@ def arrays(draw: st.DrawFn, dtype: Any) -> np.ndarray[Any, Any]:
 @st.composite
 def raw_crops(draw: st.DrawFn) -> CropPixels:
     width_px, height_px = draw(st.integers(1, 4)), draw(st.integers(1, 4))
-    return CropPixels(
-        draw(boxes()), width_px, height_px, draw(st.binary(min_size=3 * width_px * height_px, max_size=3 * width_px * height_px))
-    )
+    nbytes = 3 * width_px * height_px
+    return CropPixels(draw(boxes()), width_px, height_px, memoryview(draw(st.binary(min_size=nbytes, max_size=nbytes))))
 
 
 def jpeg_crops() -> st.SearchStrategy[CropPixels]:
     sides = st.integers(1, 4000)
-    return st.builds(CropPixels, boxes(), sides, sides, st.binary(max_size=20), encoding=st.just("jpeg"))
+    return st.builds(CropPixels, boxes(), sides, sides, st.binary(max_size=20).map(memoryview), encoding=st.just("jpeg"))
 
 
 def points() -> st.SearchStrategy[GazeSample]:
@@ -98,6 +98,8 @@ def of(hint: Any) -> st.SearchStrategy[Any]:
         return arrays(get_args(args[1])[0])
     fields = dict(get_type_hints(hint))
     values = {name: of(fields[name]) for name in fields if not name.startswith("__")}
+    if hint is Ages:
+        values["counts"] = st.lists(integers, min_size=len(AGE_BOUNDS_NS) + 1, max_size=len(AGE_BOUNDS_NS) + 1).map(tuple)
     if hint is LookedRegion:
         values["vector"] = st.none() | unit_vectors()
     return st.builds(hint, **values)

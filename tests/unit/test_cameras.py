@@ -15,8 +15,9 @@ import numpy as np
 import pytest
 
 from devices.cameras import Player, Shot, Webcam, open_webcam
+from devices.cameras.device import HEIGHT_PX, WIDTH_PX
 from devices.cameras.player import AGAIN, MOST_SKIPPING_NS
-from devices.cameras.webcam import HEIGHT_PX, WIDTH_PX, open_device
+from devices.cameras.webcam import open_device
 from devices.recording import Recording
 from edge_runtime.config import MS, S
 from edge_runtime.errors import CameraError
@@ -265,7 +266,7 @@ def test_a_webcam_is_asked_for_its_size_and_says_what_came() -> None:
     device = Device(Clock(), 3)
     camera = webcam(device)
     assert (camera.width_px, camera.height_px) == (1280, 720)
-    assert "is asked for 1280 x 720" in camera.note
+    assert "is expected to give 1280 x 720" in camera.note
     until_unplugged(camera)
     assert device.asked[cv2.CAP_PROP_FRAME_WIDTH] == WIDTH_PX
     assert device.asked[cv2.CAP_PROP_FRAME_HEIGHT] == HEIGHT_PX
@@ -285,7 +286,7 @@ def test_a_camera_that_was_tried_knows_its_size_and_has_been_let_go_before_it_is
 
     camera = open_webcam(3, offered_hz=10.0, hfov_deg=60.0, opener=opener, now_ns=clock.now_ns)
     assert (camera.width_px, camera.height_px) == (640, 480)
-    assert camera.note == "A camera of this machine (camera 3); it gives 640 x 480. Its field of view is assumed: 60 degrees."
+    assert camera.note == "A camera of this machine (camera 3); it gives 640 x 480. Its field of view is as given: 60 degrees."
     assert [device.released.is_set() for device in opened] == [True]
     assert camera.dropped() == (), "what nobody wanted yet is no loss"
 
@@ -303,6 +304,10 @@ def test_the_first_picture_that_can_be_decoded_gives_the_size() -> None:
     device = Hiccup(Clock(), 9, size=(320, 240))
     camera = open_webcam(0, offered_hz=30.0, opener=lambda number: device, now_ns=device.clock.now_ns)
     assert (camera.width_px, camera.height_px) == (320, 240)
+
+
+def test_a_field_of_view_that_nobody_gave_is_said_to_be_assumed() -> None:
+    assert "Its field of view is assumed: 78 degrees." in webcam(Device(Clock(), 1)).note
 
 
 @pytest.mark.parametrize("count", [None, 0], ids=["not there", "it gives none"])

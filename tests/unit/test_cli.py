@@ -12,7 +12,8 @@ import pytest
 from apps.main import VERBS, main
 from edge_runtime import __version__
 from edge_runtime.config import Config
-from edge_runtime.settings import keys, load
+from edge_runtime.settings import load
+from edge_runtime.settings_schema import keys
 
 Capture = pytest.CaptureFixture[str]
 ROOT = Path(__file__).parents[2]
@@ -97,10 +98,11 @@ def test_config_show_says_where_values_come_from(capsys: Capture, monkeypatch: p
     monkeypatch.setenv("EDGE_RUNTIME_CAPTURE_OFFERED_HZ", "5")
     assert main(["config", "show", "--origin", "--set", "speak.cooldown_ns=3s"]) == 0
     lines = {line.split(" = ")[0]: line for line in capsys.readouterr().out.splitlines() if " = " in line}
-    assert lines["cooldown_ns"].endswith("# 3 s: between unasked sentences [flag]")
+    assert lines["cooldown_ns"].endswith("# * 3 s: between unasked sentences [flag]")
     assert lines["offered_hz"].endswith("# frames offered a second [env EDGE_RUNTIME_CAPTURE_OFFERED_HZ]")
     assert lines["quiet"].endswith("[default]")
     assert len(lines) == len(keys())
+    assert {name for name, line in lines.items() if "# * " in line} == {key.leaf for key in keys().values() if key.reloadable}
 
 
 def test_config_show_as_json_holds_every_setting(capsys: Capture) -> None:
@@ -111,6 +113,7 @@ def test_config_show_as_json_holds_every_setting(capsys: Capture) -> None:
         "value": 2,
         "origin": "default",
         "takes": "a whole number, >= 1",
+        "reloadable": False,
         "meaning": "threads of one inference",
     }
 

@@ -31,7 +31,12 @@ def imported(source: Path) -> Iterator[str]:
 def declared() -> set[str]:
     """Names of the packages that users get: the base and every extra but ``test``."""
     lines = importlib.metadata.requires("edge-runtime") or []
-    return {re.split(r"[^\w.-]", line)[0] for line in lines if "extra == 'test'" not in line.replace('"', "'")}
+    return {normal(re.split(r"[^\w.-]", line)[0]) for line in lines if "extra == 'test'" not in line.replace('"', "'")}
+
+
+def normal(name: str) -> str:
+    """A distribution's name as PEP 503 compares it."""
+    return re.sub(r"[-_.]+", "-", name).lower()
 
 
 def test_there_are_five_packages_and_each_has_types() -> None:
@@ -52,10 +57,10 @@ def test_gaze_imports_numpy_and_nothing_else_but_where_it_is_compiled() -> None:
 
 
 def test_every_package_that_is_imported_is_declared() -> None:
-    owners = importlib.metadata.packages_distributions()
+    owners = {name: {*map(normal, found)} for name, found in importlib.metadata.packages_distributions().items()}
     for source in SOURCES:
         foreign = {name for name in imported(source) if name not in sys.stdlib_module_names and name not in PACKAGES}
-        undeclared = {name for name in foreign if not declared() & {*owners.get(name, ()), name}}
+        undeclared = {name for name in foreign if not declared() & {*owners.get(name, ()), normal(name)}}
         assert not undeclared, f"{source} imports {undeclared}, which pyproject.toml does not name"
 
 

@@ -6,12 +6,15 @@ import threading
 from typing import Any
 
 import msgspec
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from devices.page.board import BOUNDS, Board, BoardReader
 from devices.page.items import ConceptView, Line, WatchView
-from devices.page.views import Update, View
+from devices.page.mirror import read_update
+from devices.page.views import ENCODER, Update, View
+from edge_runtime.errors import InputError
 from tests.pretend_glasses import Shown, frame
 
 
@@ -180,6 +183,58 @@ def test_what_readers_put_together_is_what_is_on_the_board(changes: list[tuple[s
             # The order counts as well: oldest first.
             assert list(shown.rolls.get(roll, {}).items()) == list(full.rolls.get(roll, {}).items())
         assert reader.read() is None
+
+
+@given(st.lists(CHANGES, max_size=40))
+def test_a_board_that_follows_another_shows_the_same_to_its_own_readers(changes: list[tuple[str, Any, Any]]) -> None:
+    board, mirror, revision = Board(), Board(), 0
+    reader, shown = BoardReader(mirror), Shown()
+    for what, where, how in [*changes, ("read", 0, None)]:
+        if what != "read":
+            change(board, what, where, how)
+            continue
+        revision, update = board.since(revision)
+        if update is not None:
+            mirror.follow(update)
+        if (told := reader.read()) is not None:
+            shown.take(told)
+    full = everything(board)
+    for mirrored in (shown, everything(mirror)):
+        assert mirrored.parts == full.parts
+        for roll in BOUNDS:
+            assert list(mirrored.rolls.get(roll, {}).items()) == list(full.rolls.get(roll, {}).items())
+
+
+def test_what_is_forgotten_on_one_board_is_forgotten_by_the_tabs_of_the_other() -> None:
+    board, mirror = Board(), Board()
+    board.put("said", 1, line(1, "the secret"))
+    revision, update = read(board, 0)
+    mirror.follow(update)
+    tab = BoardReader(mirror)
+    assert b"the secret" in msgspec.json.encode(tab.read())
+    board.keep("said", lambda item: False)
+    board.refresh()
+    _, update = read(board, revision)
+    mirror.follow(update)
+    told = tab.read()
+    assert told is not None and told.fresh
+    assert b"the secret" not in msgspec.json.encode(told)
+
+
+def test_an_update_is_read_as_it_was_written() -> None:
+    board = Board()
+    board.pass_time(7)
+    board.show("frame", frame(3))
+    board.put("said", 1, line(1))
+    board.put("watches", "w-1", WatchView("w-1", "a bicycle", None, False, False))
+    _, update = read(board, 0)
+    assert read_update(ENCODER.encode(update)) == update
+
+
+@pytest.mark.parametrize("data", [b"", b"{}", b"[" * 10_000, b'{"t_ns":1,"parts":{"frame":{"seq":"x"}}}', b"\xff"])
+def test_what_is_no_update_is_refused(data: bytes) -> None:
+    with pytest.raises(InputError, match="cannot be read"):
+        read_update(data)
 
 
 def test_one_thread_writes_while_another_reads() -> None:

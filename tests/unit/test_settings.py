@@ -4,9 +4,10 @@ from pathlib import Path
 
 import pytest
 
-from edge_runtime.config import Config
+from edge_runtime.config import AttendConfig, CaptureConfig, Config, RememberConfig, SpeakConfig
 from edge_runtime.errors import ConfigError
-from edge_runtime.settings import Loaded, keys, load
+from edge_runtime.settings import Loaded, changed, load
+from edge_runtime.settings_schema import keys
 
 
 def loaded(toml: str = "", *, folder: Path, env: dict[str, str] | None = None, flags: dict[str, str] | None = None) -> Loaded:
@@ -109,11 +110,38 @@ def test_a_file_that_does_not_fit_says_where_and_what_fits(tmp_path: Path, toml:
         ("attend.hfov_deg", "inf", r"attend\.hfov_deg = inf .*does not fit", "default 90"),
         ("remember.token_policy", "tierd", r"token_policy = tierd .*it takes one of .*recent_window, .*tiered", "which tokens are kept"),
         ("models.bundle", "", r"models\.bundle =  .*does not fit", "default pocket"),
+        ("capture.camera", "", r"capture\.camera =  .*does not fit: it takes text", "default 0"),
+        ("capture.silent_ns", "0", r"capture\.silent_ns = 0 .*out of range: it takes .*> 0", "default 5 s"),
+        ("daemon.metrics_port", "65536", r"metrics_port = 65536 .*out of range: it takes a whole number, >= 0, <= 65535", "default 9477"),
+        ("speak.quiet_from", "22", r"quiet_from = 22 .*does not fit: it takes a time of day as HH:MM, or nothing", "default empty"),
+        ("speak.quiet_from", "24:00", r"quiet_from = 24:00 .*does not fit", "quiet hours begin"),
+        ("speak.quiet_to", "07:00\n", r"quiet_to = 07:00\n .*does not fit", "default empty"),
     ],
 )
 def test_a_flag_that_does_not_fit_says_what_fits(name: str, value: str, message: str, hint: str) -> None:
     with pytest.raises(ConfigError, match=message) as caught:
         load({name: value}, env={})
+    assert hint in caught.value.hint
+
+
+def test_quiet_hours_begin_and_end(tmp_path: Path) -> None:
+    got = loaded('[speak]\nquiet_from = "22:00"\nquiet_to = "07:00"\n', folder=tmp_path).config.speak
+    assert (got.quiet_from, got.quiet_to) == ("22:00", "07:00")
+    none = load({"speak.quiet_to": ""}, env={"EDGE_RUNTIME_SPEAK_QUIET_FROM": ""}).config.speak
+    assert (none.quiet_from, none.quiet_to) == ("", "")
+
+
+@pytest.mark.parametrize(
+    ("flags", "message", "hint"),
+    [
+        ({"quiet_from": "22:00"}, r"speak\.quiet_from = 22:00 \(flag\) needs speak\.quiet_to", "leave both empty for none"),
+        ({"quiet_to": "07:00"}, r"speak\.quiet_to = 07:00 \(flag\) needs speak\.quiet_from", "leave both empty for none"),
+        ({"quiet_from": "07:00", "quiet_to": "07:00"}, "quiet hours begin and end at 07:00", "set speak.quiet to true"),
+    ],
+)
+def test_quiet_hours_that_only_begin_or_end_or_last_no_time_are_refused(flags: dict[str, str], message: str, hint: str) -> None:
+    with pytest.raises(ConfigError, match=message) as caught:
+        load({f"speak.{name}": value for name, value in flags.items()}, env={})
     assert hint in caught.value.hint
 
 
@@ -151,3 +179,35 @@ def test_every_setting_says_what_it_means_and_fits_its_own_range() -> None:
     for key in keys().values():
         assert key.meaning, key.name
         assert load({key.name: str(key.default)}, env={}).config == Config()
+
+
+def test_a_run_takes_up_how_it_speaks_and_thresholds_but_neither_bounds_in_bytes_nor_geometry() -> None:
+    reloadable = {name for name, key in keys().items() if key.reloadable}
+    assert {name.partition(".")[0] for name in reloadable} == {"attend", "remember", "speak"}
+    assert {name for name in keys() if name.startswith("speak.")} <= reloadable
+    assert {"attend.looks_per_s", "attend.heartbeat_ns", "remember.concept_accept"} <= reloadable
+    assert not {name for name in reloadable if name.endswith(("_bytes", "_px", "_deg", "_share", "_policy"))}
+
+
+def test_what_changed_is_taken_up_or_waits_for_the_next_start() -> None:
+    before = Config(speak=SpeakConfig(pause_ns=1))
+    after = Config(
+        AttendConfig(hfov_deg=70.0, looks_per_s=1.0),
+        RememberConfig(ram_bytes=65536, text_accept=0.9),
+        SpeakConfig(quiet_from="22:00", quiet_to="07:00", pause_ns=1),
+        capture=CaptureConfig(camera="synthetic"),
+    )
+    found = changed(before, after)
+    assert found.applied == ("attend.looks_per_s", "remember.text_accept", "speak.quiet_from", "speak.quiet_to")
+    assert found.needs_restart == ("attend.hfov_deg", "remember.ram_bytes", "capture.camera")
+    assert found.taken == Config(
+        AttendConfig(looks_per_s=1.0),
+        RememberConfig(text_accept=0.9),
+        SpeakConfig(quiet_from="22:00", quiet_to="07:00", pause_ns=1),
+    )
+
+
+def test_the_same_settings_change_nothing() -> None:
+    config = Config(speak=SpeakConfig(quiet=True))
+    found = changed(config, load({"speak.quiet": "yes"}, env={}).config)
+    assert (found.taken, found.applied, found.needs_restart) == (config, (), ())

@@ -72,6 +72,10 @@ def test_a_view_that_was_left_out_of_a_lesson_is_told_in_words() -> None:
     assert (told.words, told.count) == ("views of a lesson that showed something else than the others", 2)
 
 
+def test_what_was_lost_between_processes_is_told_in_words() -> None:
+    assert showing.drop("er1/frames:late", 3).words == "messages (frames) that came too late"
+
+
 def test_a_code_that_nobody_has_listed_is_spelled_out() -> None:
     assert showing.drop("kettle:boiled_over", 3).words == "kettle: boiled over"
 

@@ -11,8 +11,9 @@ from edge_runtime.attend import regions
 from edge_runtime.protocol import Done, Looked, Message, Tick, Token
 from edge_runtime.records import Dropped
 from edge_runtime.transport import routes, wire
-from edge_runtime.transport.messages import CropPixels, Crops, Role, Stop
+from edge_runtime.transport.messages import CropPixels, Crops, Stop
 from edge_runtime.transport.routes import ROUTES, Route
+from edge_runtime.transport.statuses import Role
 from edge_runtime.transport.wire import WireError, WireReader
 from edge_runtime.types import WHOLE, Box, LookedRegion, Region
 from tests.golden.wire.samples import SAMPLES
@@ -176,7 +177,7 @@ def test_the_largest_look_at_full_hd_fits_raw() -> None:
 
     def pixels(region: Region) -> CropPixels:
         width_px, height_px = (round(1920 * (region.box.x1 - region.box.x0)), round(1080 * (region.box.y1 - region.box.y0)))
-        return CropPixels(region.box, width_px, height_px, bytes(3 * width_px * height_px))
+        return CropPixels(region.box, width_px, height_px, memoryview(bytes(3 * width_px * height_px)))
 
     crops = Crops(t_ns=5, answers=1, frame_seq=1, t_capture_ns=2, crops=tuple(pixels(part) for part in parts))
     assert crops.age_ns == 3
@@ -194,14 +195,14 @@ def test_the_largest_look_at_full_hd_fits_raw() -> None:
 )
 def test_pixels_fill_the_crop(width_px: int, height_px: int, data: bytes, words: str) -> None:
     with pytest.raises(ValueError, match=words):
-        CropPixels(Box(0.0, 0.0, 0.5, 0.5), width_px, height_px, data)
+        CropPixels(Box(0.0, 0.0, 0.5, 0.5), width_px, height_px, memoryview(data))
 
 
 def test_a_reader_reads_what_is_for_its_process_and_nothing_else() -> None:
-    done = wire.encode(routes.WORDS, Done(t_ns=1, answers=2))
-    assert WireReader("core").read(routes.WORDS.topic, done) == Done(t_ns=1, answers=2)
+    done = wire.encode(routes.ENDINGS, Done(t_ns=1, answers=2))
+    assert WireReader("core").read(routes.ENDINGS.topic, done) == Done(t_ns=1, answers=2)
     others: tuple[Role, ...] = ("supervisor", "capture", "model", "client")
     for role in others:
         reader = WireReader(role)
-        assert reader.read(routes.WORDS.topic, done) is None
+        assert reader.read(routes.ENDINGS.topic, done) is None
         assert reader.dropped == (Dropped("message", "route", 1),)

@@ -8,29 +8,29 @@ import pytest
 
 from edge_runtime import protocol
 from edge_runtime.config import MIB
-from edge_runtime.transport.messages import Role
 from edge_runtime.transport.routes import AT_HOME, MESSAGES, ROUTES
+from edge_runtime.transport.statuses import Role
 from scripts import wire_docs
 
-STATUS = {"status/capture", "status/core", "status/model"}
+STATUS = {"status/capture", "status/core", "status/model", "status/supervisor"}
 
 
 def test_each_process_says_this_and_hears_that() -> None:
     says = {role: {route.name for route in ROUTES.values() if route.sender == role} for role in get_args(Role)}
     hears = {role: {route.name for route in ROUTES.values() if role in route.receivers} for role in get_args(Role)}
     assert says == {
-        "supervisor": {"orders"},
-        "capture": {"frames", "senses", "crops", "status/capture"},
-        "core": {"work", "forget", "replies", "said", "status/core"},
-        "model": {"looked", "words", "cuts", "status/model"},
-        "client": {"calls"},
+        "supervisor": {"orders", "status/supervisor"},
+        "capture": {"frames", "senses", "crops", "kept", "pointed", "peeked", "status/capture"},
+        "core": {"looks", "prompts", "keeping", "replies", "shown", "said", "status/core"},
+        "model": {"looked", "endings", "words", "cuts", "status/model"},
+        "client": {"calls", "points", "views", "peeks"},
     }
     assert hears == {
-        "supervisor": STATUS,
-        "capture": {"cuts", "forget", "orders"},
-        "core": {"frames", "senses", "looked", "words", "calls", "orders", "status/capture", "status/model"},
-        "model": {"work", "crops", "orders"},
-        "client": {"replies", "said", *STATUS},
+        "supervisor": {"status/capture", "status/core", "status/model"},
+        "capture": {"cuts", "keeping", "points", "peeks", "orders"},
+        "core": {"frames", "senses", "kept", "looked", "endings", "words", "calls", "views", "orders", *STATUS} - {"status/core"},
+        "model": {"looks", "prompts", "crops", "orders"},
+        "client": {"replies", "pointed", "shown", "peeked", "said", *STATUS},
     }
 
 
@@ -38,14 +38,18 @@ def test_what_concerns_the_log_the_voice_and_the_files_stays_in_the_cores_proces
     # Whoever adds an event or a command decides here whether it travels.
     assert {kind.__name__ for kind in AT_HOME} == {
         *("Append", "Search", "Erase", "Found", "Stored", "Erased", "Record"),
-        *("SpeechStarted", "SpeechEnded", "Tick", "QuietHours"),
+        *("SpeechStarted", "SpeechEnded", "Tick", "QuietHours", "BoardChanged", "Cancel"),
         *("Asked", "WatchSet", "WatchRemoved", "Taught", "Forget", "Feedback", "Muted"),
     }
 
 
-def test_pixels_travel_to_the_model_and_nowhere_else() -> None:
-    carriers = [route for route in ROUTES.values() if "Crops" in {kind.__name__ for kind in route.messages}]
-    assert [(route.sender, route.receivers) for route in carriers] == [("capture", ("model",))]
+def test_pixels_leave_the_capture_process_as_crops_for_the_model_and_as_what_a_page_asks_to_see() -> None:
+    def ways(message: str) -> list[tuple[str, tuple[str, ...]]]:
+        return [(route.sender, route.receivers) for route in ROUTES.values() if message in {kind.__name__ for kind in route.messages}]
+
+    assert ways("Crops") == [("capture", ("model",))]
+    assert ways("Peeked") == [("capture", ("client",))]
+    assert ways("Picture") == [("core", ("client",))]
 
 
 @pytest.mark.parametrize("name", ROUTES)

@@ -11,6 +11,7 @@ const PICTURE_WORDS = {
   server: "the camera of this machine",
   video: "a video file",
   gallery: "the rendered gallery",
+  daemon: "the daemon's camera",
   journal: "a journal",
 };
 const LOOK_AROUND =
@@ -24,6 +25,7 @@ function badgeWords(model) {
   const { session, camera, eye } = model.parts;
   if (!session) return "";
   if (session.mode === "journal") return eye?.source === "pointer" ? "simulated gaze" : "gaze as recorded";
+  if (session.gaze_note) return session.gaze_note;
   if (camera?.gaze_from === "recording") return session.camera === "gallery" ? "the walk's own eyes" : "the recording's own eyes";
   return "simulated gaze";
 }

@@ -15,7 +15,8 @@ export function mount(root, lineRoot, model, link) {
 
   const mode = document.getElementById("mode");
   model.on(["session"], () => {
-    const words = model.parts.session.mode === "journal" ? "journal" : "simulator";
+    const { mode: shown, camera } = model.parts.session;
+    const words = shown === "journal" ? "journal" : camera === "daemon" ? "daemon" : "simulator";
     write(mode, words);
     document.title = `edge_runtime ${words}`;
   });
@@ -110,7 +111,8 @@ function mountWearing(root, model, link) {
 
   function draw() {
     const { tab, session } = model.parts;
-    note.hidden = !tab || tab.wears || session?.mode !== "live";
+    // Where the gaze is not the pointer's, nothing of the wearer's comes from a tab.
+    note.hidden = !tab || tab.wears || session?.mode !== "live" || Boolean(session.gaze_note);
     if (!note.hidden) write(words, tab.tabs > 1 ? "Another tab wears the glasses; this one looks on." : "No tab wears the glasses just now.");
   }
 

@@ -9,8 +9,6 @@ import numpy as np
 
 from edge_runtime.config import MS, S
 from edge_runtime.protocol import (
-    BoardChanged,
-    Cancel,
     Done,
     Eye,
     Failed,
@@ -30,27 +28,41 @@ from edge_runtime.protocol import (
 from edge_runtime.records import Dropped, Evidence
 from edge_runtime.speech import Response
 from edge_runtime.transport.messages import (
-    Camera,
     CropPixels,
     Crops,
     Cut,
+    EndFilm,
+    Film,
     ForgetFrames,
     ForgetWish,
+    Known,
     Mute,
+    Peek,
+    Peeked,
+    Picture,
+    PictureOf,
     Piece,
     Question,
     Refused,
+    Reload,
     RemoveWatch,
     Report,
-    Reported,
+    SaidThen,
     SetWatch,
-    Status,
+    Shown,
+    Stands,
     Stop,
     Taken,
     Teach,
     Unmute,
     Verdict,
+    ViewsSince,
+    WasSaid,
+    Watched,
+    WhatStands,
+    WhatWasSaid,
 )
+from edge_runtime.transport.statuses import Ages, Camera, Child, Heat, Kept, Reported, Status, Talk, Tally
 from edge_runtime.types import Box, Capabilities, LabelHint, LookedRegion, Region, Signals, TextLine, Thumb, Tokens
 from gaze.types import EyeEvent, GazeSample
 
@@ -63,11 +75,16 @@ _STATUS = Status(
     phase="ailing",
     trouble="a network does not open",
     t_newest_ns=_T_NS - 250 * MS,
-    kept_bytes=41_943_040,
-    bound_bytes=67_108_864,
+    pid=4711,
+    kept=(Kept("frames", 41_943_040, 67_108_864),),
     dropped=(Dropped("look", "superseded", 3), Dropped("message", "damaged", 1)),
-    camera=Camera(width_px=1920, height_px=1080, hfov_deg=81.5, has_gaze=True),
+    tallies=(Tally("frames", 370),),
+    ages=(Ages("look", (0, 0, 1, 2, 3, 5, 8, 13, 21, 34, 5, 1, 0, 0), 12 * S, 320 * MS),),
+    camera=Camera(width_px=1920, height_px=1080, hfov_deg=81.5, has_gaze=True, note="a camera", filming=True),
     capabilities=Capabilities("pocket 1", vector=True, labels=True, text=True, tokens=True, language=True, vector_dim=384),
+    talk=Talk(watches=2, concepts=3, muted_until_ns=_T_NS, quiet=True, unasked_left=1.5, power="reduced", reduced=("thinking",)),
+    children=(Child("capture", 4712, "running", restarts=1, since_ns=3 * S, ended="killed by signal 9"),),
+    heat=Heat(temperature_c=71.5, power_mw=9250, power="reduced"),
 )
 
 _SENSED: tuple[Message, ...] = (
@@ -116,15 +133,15 @@ _LOOKING: tuple[Message, ...] = (
         why="fixation",
         eye_id=17,
     ),
-    Cut(id=81, deadline_ns=_T_NS + 5 * S, frame_seq=370, pieces=(Piece(_BOX, max_side_px=448),), encoding="jpeg"),
+    Cut(id=81, deadline_ns=_T_NS + 5 * S, frame_seq=370, pieces=(Piece(_BOX, max_side_px=448, fine=True),), encoding="jpeg"),
     Crops(
         t_ns=_T_NS,
         answers=81,
         frame_seq=370,
         t_capture_ns=_T_NS - 30 * MS,
         crops=(
-            CropPixels(_BOX, width_px=2, height_px=1, data=bytes((255, 0, 0, 0, 128, 255))),
-            CropPixels(_BOX, width_px=448, height_px=252, data=b"\xff\xd8\xff\xd9", encoding="jpeg"),
+            CropPixels(_BOX, width_px=2, height_px=1, data=memoryview(bytes((255, 0, 0, 0, 128, 255)))),
+            CropPixels(_BOX, width_px=448, height_px=252, data=memoryview(b"\xff\xd8\xff\xd9"), encoding="jpeg"),
         ),
     ),
     Looked(
@@ -149,8 +166,9 @@ _LOOKING: tuple[Message, ...] = (
     Generate(id=82, deadline_ns=_T_NS + 20 * S, prompt="Where is the mug?", max_tokens=64, question="client-3"),
     Token(t_ns=_T_NS, answers=82, text=" On the"),
     Done(t_ns=_T_NS, answers=82),
-    Cancel(id=83, deadline_ns=_T_NS + 1 * S, target=82),
     ForgetFrames(t_from_ns=_T_NS),
+    Film(for_ns=60 * S),
+    EndFilm(),
 )
 
 _CALLED: tuple[Message, ...] = (
@@ -163,10 +181,30 @@ _CALLED: tuple[Message, ...] = (
     Unmute(),
     Verdict(decision=12, verdict="yes"),
     Report(),
+    WhatStands(),
+    WhatWasSaid(after=7),
     Stop(),
+    Reload(settings=b"\x80"),
     Taken(name="client-3"),
     Refused(reason="The camera is off, so there is nothing to teach.", hint="switch it on first"),
     Reported(t_ns=_T_NS, processes=(_STATUS,)),
+    Stands(
+        t_ns=_T_NS,
+        watches=(Watched("client-3", "tell me when I see my mug", expires_ns=_T_NS + S, once=True),),
+        concepts=(Known("mug", 3),),
+        muted_until_ns=_T_NS + S,
+        quiet=True,
+    ),
+    WasSaid(t_ns=_T_NS, last=8, said=(SaidThen(8, _T_NS, Response("Noted.", "speech", 1, 0.5, ())),)),
+)
+
+_LOOKED_ON: tuple[Message, ...] = (
+    ViewsSince(revision=41, board=12_000_000_000),
+    Shown(t_ns=_T_NS, revision=42, board=12_000_000_000, update=b'{"n":0,"t_ns":12345000000}'),
+    PictureOf(thumb_id="370-0"),
+    Picture(jpeg=b"\xff\xd8\xff\xd9"),
+    Peek(known_seq=369, max_side_px=640),
+    Peeked(seq=370, t_capture_ns=_T_NS - 30 * MS, jpeg=b"\xff\xd8\xff\xd9"),
 )
 
 _SAID: tuple[Message, ...] = (
@@ -187,7 +225,6 @@ _SAID: tuple[Message, ...] = (
     ),
     StopSpeech(id=91, deadline_ns=_T_NS),
     Show(id=92, deadline_ns=_T_NS, cue="lesson", text="Look at it once more."),
-    BoardChanged(t_ns=_T_NS, power="reduced", temperature_c=71.5),
 )
 
-SAMPLES: dict[str, Message] = {type(message).__name__: message for message in (*_SENSED, *_LOOKING, *_CALLED, *_SAID, _STATUS)}
+SAMPLES: dict[str, Message] = {type(message).__name__: message for message in (*_SENSED, *_LOOKING, *_CALLED, *_LOOKED_ON, *_SAID, _STATUS)}

@@ -1,0 +1,1 @@
+"""The daemon: its processes, and what talks to them."""

@@ -1,0 +1,190 @@
+"""The model's process over real sockets: one look and one generation at a time, looks between words, questions first."""
+
+from __future__ import annotations
+
+import contextlib
+import itertools
+import threading
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from edge_runtime.config import S
+from edge_runtime.hosts.lanes import Language
+from edge_runtime.hosts.model_process import ModelProcess
+from edge_runtime.hosts.remote_models import RemoteModels
+from edge_runtime.models.scripted import ScriptedLooker
+from edge_runtime.protocol import Done, Event, Failed, Generate, Look, Token
+from edge_runtime.transport.bus_zmq import ZmqBus
+from edge_runtime.transport.endpoints import Local
+from edge_runtime.transport.post import Post
+from tests.three_processes import PATIENCE_S
+
+
+class Talk:
+    """A language model whose every word waits until a test lets it out."""
+
+    def __init__(self) -> None:
+        self.words: dict[str, list[threading.Event]] = {}
+        self.closed: list[str] = []
+
+    def script(self, prompt: str, words: int) -> list[threading.Event]:
+        self.words[prompt] = [threading.Event() for _ in range(words)]
+        return self.words[prompt]
+
+    def generate(self, command: Generate) -> Iterator[str]:
+        try:
+            for number, out in enumerate(self.words[command.prompt]):
+                assert out.wait(PATIENCE_S)
+                yield f"{command.prompt}{number}"
+        finally:
+            self.closed.append(command.prompt)
+
+
+class Core:
+    """The core's side: what it asked, and what came."""
+
+    def __init__(self, post: Post) -> None:
+        self._post = post
+        self._numbers = itertools.count(1)
+        self.events: list[Event] = []
+        self.models = RemoteModels(post, self.events.append, time.monotonic_ns)
+
+    def generate(self, prompt: str, question: str = "") -> int:
+        number = next(self._numbers)
+        deadline_ns = time.monotonic_ns() + 60 * S
+        self.models.ask(Generate(id=number, deadline_ns=deadline_ns, prompt=prompt, max_tokens=8, question=question))
+        return number
+
+    def look(self) -> int:
+        number = next(self._numbers)
+        deadline_ns = time.monotonic_ns() + 60 * S
+        self.models.ask(Look(id=number, deadline_ns=deadline_ns, frame_seq=1, t_capture_ns=0, regions=(), why="fixation"))
+        return number
+
+    def wait_for(self, kind: type[Event], number: int) -> Event:
+        until_s = time.monotonic() + PATIENCE_S
+        while time.monotonic() < until_s:
+            for event in self.events:
+                if isinstance(event, kind) and getattr(event, "answers", None) == number:
+                    return event
+            self._post.wait([*self.models.ends], 0.5)
+            self.models.arrive()
+        raise AssertionError(f"it never came; {self.events}")
+
+    def words(self, number: int) -> list[str]:
+        return [event.text for event in self.events if isinstance(event, Token) and event.answers == number]
+
+
+@contextlib.contextmanager
+def running(tmp_path: Path, language: Language | None) -> Iterator[Core]:
+    with (
+        Post(ZmqBus(Local(tmp_path)), "core") as core,
+        Post(ZmqBus(Local(tmp_path)), "model") as model,
+    ):
+        process = ModelProcess(model, ScriptedLooker({}), language, time_ns=time.monotonic_ns, stuck_ns=60 * S)
+        thread = threading.Thread(target=process.run)
+        thread.start()
+        try:
+            side = Core(core)
+            assert all(end.reachable(PATIENCE_S) for end in (side.models._looks, side.models._prompts))
+            yield side
+        finally:
+            process.stop()
+            thread.join(PATIENCE_S)
+
+
+@pytest.fixture
+def talk() -> Iterator[Talk]:
+    made = Talk()
+    yield made
+    for outs in made.words.values():
+        for out in outs:
+            out.set()
+
+
+def test_words_come_one_by_one_and_then_the_end(tmp_path: Path, talk: Talk) -> None:
+    outs = talk.script("a", 3)
+    with running(tmp_path, talk) as core:
+        number = core.generate("a")
+        for out in outs:
+            out.set()
+        core.wait_for(Done, number)
+        assert core.words(number) == ["a0", "a1", "a2"]
+
+
+def test_a_look_is_carried_out_between_two_words(tmp_path: Path, talk: Talk) -> None:
+    outs = talk.script("a", 2)
+    with running(tmp_path, talk) as core:
+        talking = core.generate("a", question="q")
+        outs[0].set()
+        core.wait_for(Token, talking)
+        looking = core.look()
+        # The lane is inside the second word now, and looks when it is out; there is no capture process, so the look fails, but it is done.
+        outs[1].set()
+        core.wait_for(Failed, looking)
+        core.wait_for(Done, talking)
+
+
+def test_a_question_ends_a_generation_that_nobody_asked_for(tmp_path: Path, talk: Talk) -> None:
+    idle, asked = talk.script("idle", 2), talk.script("asked", 1)
+    with running(tmp_path, talk) as core:
+        background = core.generate("idle")
+        idle[0].set()
+        core.wait_for(Token, background)
+        question = core.generate("asked", question="q")
+        failed = core.wait_for(Failed, background)
+        assert isinstance(failed, Failed) and failed.reason == "preempted"
+        idle[1].set()
+        asked[0].set()
+        core.wait_for(Done, question)
+        assert core.words(question) == ["asked0"]
+
+
+def test_a_question_is_not_ended_by_what_nobody_asked_for(tmp_path: Path, talk: Talk) -> None:
+    asked, idle = talk.script("asked", 2), talk.script("idle", 1)
+    with running(tmp_path, talk) as core:
+        question = core.generate("asked", question="q")
+        asked[0].set()
+        core.wait_for(Token, question)
+        background = core.generate("idle")
+        asked[1].set()
+        core.wait_for(Done, question)
+        idle[0].set()
+        core.wait_for(Done, background)
+
+
+def test_what_is_cancelled_ends_after_the_word_under_way_and_the_next_begins(tmp_path: Path, talk: Talk) -> None:
+    first, second = talk.script("first", 3), talk.script("second", 1)
+    with running(tmp_path, talk) as core:
+        number = core.generate("first", question="q")
+        first[0].set()
+        core.wait_for(Token, number)
+        core.models.cancel(number)
+        after = core.generate("second", question="r")
+        for out in (first[1], first[2], second[0]):
+            out.set()
+        core.wait_for(Done, after)
+        assert "first" in talk.closed
+        assert not [event for event in core.events if isinstance(event, Done) and event.answers == number]
+
+
+def test_without_a_language_model_a_generation_is_refused_in_words(tmp_path: Path) -> None:
+    with running(tmp_path, None) as core:
+        failed = core.wait_for(Failed, core.generate("a"))
+        assert isinstance(failed, Failed) and (failed.reason, failed.detail) == ("unsupported", "no language model is loaded")
+
+
+def test_of_looks_only_the_newest_few_wait(tmp_path: Path, talk: Talk) -> None:
+    outs = talk.script("a", 1)
+    with running(tmp_path, talk) as core:
+        talking = core.generate("a", question="q")
+        numbers = [core.look() for _ in range(6)]
+        outs[0].set()
+        core.wait_for(Done, talking)
+        for number in numbers:
+            core.wait_for(Failed, number)
+        reasons = {event.answers: event.reason for event in core.events if isinstance(event, Failed)}
+        assert [number for number in numbers if reasons[number] == "superseded"] == numbers[1:3]
