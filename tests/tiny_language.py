@@ -1,0 +1,39 @@
+"""The tiny language models of the tests, and what they must answer; ``python -m scripts.language_fixtures`` makes them."""
+
+from __future__ import annotations
+
+import importlib.util
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pytest
+
+from edge_runtime.models.language_llama import LlamaModel
+from edge_runtime.models.language_llama_open import LlamaSettings, open_llama
+
+FOLDER = Path(__file__).resolve().parent / "golden" / "language"
+NAMES = ("llama", "qwen2vl", "gemma3")
+needs_llama = pytest.mark.skipif(importlib.util.find_spec("llama_cpp") is None, reason="llama-cpp-python absent")
+
+
+def tiny_path(name: str) -> Path:
+    """The file of a tiny model: ``"llama"``, ``"qwen2vl"`` (positions in the plane) or ``"gemma3"`` (a window of 16 rows)."""
+    return FOLDER / f"{name}.gguf"
+
+
+def tiny(name: str = "llama", **settings: Any) -> LlamaModel:
+    """Open a tiny model, in single precision unless told otherwise."""
+    return open_llama(tiny_path(name), LlamaSettings(**{"context_rows": 256, "threads": 1, "cache": "f32", **settings}))
+
+
+def reference() -> dict[str, npt.NDArray[Any]]:
+    """Inputs, and logits by numpy: see :mod:`scripts.language_fixtures`."""
+    with np.load(FOLDER / "reference.npz") as file:
+        return {name: file[name] for name in file.files}
+
+
+def chances(model: LlamaModel, sequence: int = 0) -> npt.NDArray[np.float64]:
+    """The chance of every token to be next: float64 [vocabulary]."""
+    return model.probs(sequence, range(model.capabilities.vocabulary))
