@@ -1,0 +1,235 @@
+"""A checkpoint's vision tower as ONNX, proved against the original. The door to ``torch`` and ``transformers``.
+
+The tower is wrapped so that it takes pictures of one size, whole: the original finds the positions of its patches from a mask, which
+for a full square are simply all of them in order. The wrapper must give the original's numbers to the last bit; the graph that is
+traced from it, slimmed, must give them within :data:`MAX_ABS` in ONNX Runtime.
+"""
+
+from __future__ import annotations
+
+import json
+import warnings
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import numpy.typing as npt
+
+from edge_runtime.errors import BundleError, MissingExtra, ModelError
+from edge_runtime.models.hub import Say, megabytes, quiet, write_atomic
+from edge_runtime.models.onnx_session import open_session, require_runtime
+from export.onnx_graph import make_model, weights_of
+from export.spec import ModelSpec, UnsupportedModel, spec_of
+
+if TYPE_CHECKING:
+    from onnx import ModelProto
+
+Array = npt.NDArray[np.float32]
+
+OPSET = 20
+"""The first in which GELU is one operator: taken apart it cubes its input, which float16 does not hold from 41 on."""
+MAX_ABS = 1e-4
+"""Largest difference of a number of a token between the graph and the original."""
+SEED = 5
+
+
+@dataclass(frozen=True)
+class ExportedTower:
+    """A tower that was exported and compared.
+
+    Attributes:
+        file: ONNX: ``image`` float32 [N,3,S,S], RGB as the checkpoint's preprocessor scales it, to ``tokens`` float32 [N,T,D].
+        spec: Of the checkpoint.
+        nodes: Of the graph.
+        max_abs: Largest difference from the original.
+    """
+
+    file: Path
+    spec: ModelSpec
+    nodes: int
+    max_abs: float
+
+
+def export_tower(checkpoint: Path, target: Path, *, say: Say = quiet) -> ExportedTower:
+    """Export the vision tower of a checkpoint, projection into the language model included.
+
+    Only weights in safetensors are read, nothing is unpickled, no code of the checkpoint is run, and nothing is downloaded.
+
+    Args:
+        checkpoint: Folder with ``config.json`` and the weights.
+        target: The ONNX file to write, float32; an older one is replaced only when all went well.
+        say: Called with one line at a time.
+
+    Raises:
+        MissingExtra: ``torch``, ``transformers``, ``onnxscript``, ``onnxslim`` or ``onnxruntime`` is not installed.
+        UnsupportedModel: The model is unknown, refused, or nobody has written a wrapper for its tower.
+        ModelError: The checkpoint cannot be read, or the graph does not give the original's numbers.
+        DeviceError: The file cannot be written.
+    """
+    spec = spec_of(read_json(checkpoint / "config.json"))
+    wrap = _WRAPPERS.get(spec.family.name)
+    if wrap is None:
+        message = f"nobody has written the export of the vision tower of {spec.family.name} yet"
+        raise UnsupportedModel(message, hint=f"these have one: {', '.join(_WRAPPERS)}")
+    require_runtime()
+    _require_torch()
+    import torch
+
+    say(f"reading {spec.family.name} from {checkpoint}")
+    original, wrapped = wrap(_load(checkpoint))
+    images = _made_up(spec, 3)
+    with torch.inference_mode():
+        wanted = original(torch.from_numpy(images)).numpy()
+        if not np.array_equal(wrapped(torch.from_numpy(images)).numpy(), wanted):
+            raise ModelError("the static tower does not give the numbers of the original", hint=_REPORT)
+    say(f"tracing the tower: {spec.tile_px} px to {spec.tokens_per_tile} tokens of {spec.width}")
+    model = _slim(_trace(wrapped, spec))
+    largest = _write_proved(target, model, images, wanted)
+    say(f"{target.name}: {len(model.graph.node)} nodes, {megabytes(target.stat().st_size)}, at most {largest:.1e} from the original")
+    return ExportedTower(target, spec, len(model.graph.node), largest)
+
+
+def read_json(path: Path) -> dict[str, Any]:
+    """Read one of a checkpoint's JSON files.
+
+    Raises:
+        BundleError: It is not there, or no JSON object.
+    """
+    try:
+        value = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise BundleError(f"{path} cannot be read: {error}", hint=_WHOLE) from error
+    if not isinstance(value, dict):
+        raise BundleError(f"{path} holds no JSON object", hint=_WHOLE)
+    return value
+
+
+_WHOLE = "give the folder of a whole checkpoint"
+_REPORT = "report this with the versions of torch, transformers and onnxruntime"
+
+
+def _require_torch() -> None:
+    try:
+        import onnxscript  # noqa: F401
+        import onnxslim  # noqa: F401
+        import torch  # noqa: F401
+        import transformers  # noqa: F401
+    except ImportError as error:
+        message = f"exporting a vision tower needs the package {error.name}, which is not installed"
+        raise MissingExtra(message, hint="install the extra export-vlm in an environment of its own") from error
+
+
+def _load(checkpoint: Path) -> Any:
+    """The whole model, float32, attention step by step: the other forms leave arithmetic with shapes in the graph."""
+    from safetensors import SafetensorError
+    from transformers import AutoModelForImageTextToText
+
+    try:
+        model, found = AutoModelForImageTextToText.from_pretrained(
+            checkpoint,
+            dtype="float32",
+            attn_implementation="eager",
+            use_safetensors=True,
+            local_files_only=True,
+            trust_remote_code=False,
+            output_loading_info=True,
+        )
+    except (OSError, ValueError, RuntimeError, SafetensorError) as error:
+        raise BundleError(f"{checkpoint} cannot be loaded: {error}", hint=_WHOLE) from error
+    # What is missing would be drawn at random, with no more than a warning.
+    absent = sorted(found["missing_keys"])
+    if absent:
+        raise BundleError(f"{checkpoint} lacks {len(absent)} weights, {absent[0]} among them", hint=_WHOLE)
+    return model.eval()
+
+
+def _smolvlm(model: Any) -> tuple[Callable[[Any], Any], Any]:
+    """The original as a function of pictures [N,3,S,S], and the wrapper around its parts."""
+    import torch
+
+    class StaticTower(torch.nn.Module):  # type: ignore[misc]
+        """SigLIP on the whole grid, pixel shuffle, projection (Marafioti et al., 2025, "SmolVLM")."""
+
+        def __init__(self) -> None:
+            super().__init__()
+            self.tower, self.connector = model.model.vision_model, model.model.connector
+
+        def forward(self, image: Any) -> Any:
+            embeddings = self.tower.embeddings
+            patches = embeddings.patch_embedding(image).flatten(2).transpose(1, 2)
+            seen = self.tower.encoder(inputs_embeds=patches + embeddings.position_embedding.weight).last_hidden_state
+            return self.connector(self.tower.post_layernorm(seen))
+
+    def original(images: Any) -> Any:
+        return torch.stack(list(model.model.get_image_features(images[:, None]).pooler_output))
+
+    return original, StaticTower().eval()
+
+
+_WRAPPERS = {"SmolVLM2": _smolvlm}
+
+
+def _trace(wrapped: Any, spec: ModelSpec) -> ModelProto:
+    """The graph as torch gives it: static but for the number of pictures."""
+    import torch
+
+    # Two pictures: torch takes a batch of one for a constant.
+    example = torch.zeros(2, 3, spec.tile_px, spec.tile_px)
+    with warnings.catch_warnings():
+        # torch warns of its own use of what it is about to remove.
+        warnings.simplefilter("ignore", FutureWarning)
+        warnings.simplefilter("ignore", DeprecationWarning)
+        program = torch.onnx.export(
+            wrapped,
+            (example,),
+            dynamo=True,
+            opset_version=OPSET,
+            input_names=["image"],
+            output_names=["tokens"],
+            dynamic_shapes={"image": {0: torch.export.Dim("batch")}},
+            verbose=False,
+        )
+    model: ModelProto = program.model_proto
+    return model
+
+
+def _slim(model: ModelProto) -> ModelProto:
+    """Fold constants and write the graph anew, without the lines of source and the paths that torch notes at every node."""
+    import onnxslim
+
+    slimmed: ModelProto = onnxslim.slim(model)
+    graph = slimmed.graph
+    for node in graph.node:
+        del node.metadata_props[:]
+        node.doc_string = ""
+    return make_model(graph.node, weights_of(slimmed, graph.node), graph.input, graph.output, OPSET)
+
+
+def _write_proved(target: Path, model: ModelProto, images: Array, wanted: Array) -> float:
+    """Put the graph in place only if it gives the original's tokens; returns the largest difference."""
+    beside = target.with_name(f".{target.name}.unproved")
+    try:
+        write_atomic(beside, [model.SerializeToString()])
+        with open_session(beside, threads=1) as session:
+            # All pictures at once, and one alone: the number of pictures is open.
+            largest = float(np.max([np.abs(session.run(images[:count]) - wanted[:count]).max() for count in (len(images), 1)]))
+        # Not "greater than": a NaN must not pass.
+        if not largest <= MAX_ABS:
+            raise ModelError(f"the graph differs from the original by {largest:.1e}, at most {MAX_ABS:.0e} is allowed", hint=_REPORT)
+        beside.replace(target)
+    finally:
+        beside.unlink(missing_ok=True)
+    return largest
+
+
+def _made_up(spec: ModelSpec, count: int) -> Array:
+    """Pictures as the tower takes them, float32 [N,3,S,S] in -1..1: from coarse to fine noise."""
+    rng = np.random.default_rng(SEED)
+    images = []
+    for number in range(count):
+        cells = max(2, spec.tile_px // spec.patch_px * 4**number // 4)
+        places = np.arange(spec.tile_px) * cells // spec.tile_px
+        images.append(rng.uniform(-1, 1, (3, cells, cells))[:, places][:, :, places])
+    return np.array(images, np.float32)
