@@ -20,6 +20,7 @@ from apps.daemon.unit import unit_text
 from apps.verbs import Verbs, add_settings, settings
 from devices.boards import BoardWatch, total_mw
 from devices.boards.readings import Readings
+from devices.source_names import check_camera, check_gaze
 from edge_runtime.config import Config, S
 from edge_runtime.errors import EdgeError
 from edge_runtime.hosts.notify import Notifier
@@ -71,6 +72,8 @@ def run(args: argparse.Namespace) -> int:
         print(unit_text(), end="")
         return 0
     config = _config(args)
+    check_camera(config.capture.camera)
+    check_gaze(config.capture.gaze)
     logging.basicConfig(level=logging.INFO, format="%(asctime)s supervisor %(levelname)s %(message)s")
     state = (state_folder() if args.state is None else args.state).absolute()
     folder = runtime_folder()

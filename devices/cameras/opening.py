@@ -13,10 +13,11 @@ from devices.cameras.camera import Camera
 from devices.cameras.masked import masked
 from devices.cameras.player import Player
 from devices.recording import Recording
+from devices.source_names import CAMERA_FORMS
 from devices.video import open_video
 from edge_runtime.errors import UsageError
 
-FORMS = "0 or /dev/video2, gst:<pipeline>, csi:0, rtsp://host/path, synthetic, gallery, or the path of a video file"
+FORMS = CAMERA_FORMS
 """What a camera can be called, for hints and help."""
 _FILM_HFOV_DEG = 90.0
 

@@ -37,6 +37,7 @@ from tests import world
 from tests.integration.test_page_server import Page, get
 from tests.three_processes import PATIENCE_S, Three, three
 
+pytestmark = pytest.mark.slow
 POINTER = Config(capture=CaptureConfig(gaze="pointer"))
 
 

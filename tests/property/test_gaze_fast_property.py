@@ -95,6 +95,7 @@ def test_with_other_rules_and_a_tracker_that_freezes_it_tells_the_same(stream: t
     assert compiled.dropped == readable.dropped
 
 
+@pytest.mark.slow
 def test_on_every_recording_it_tells_the_same(shared_data: Path) -> None:
     """In the picture, and in the world where the recording tells how the head turned."""
     compared = 0
