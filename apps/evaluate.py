@@ -19,14 +19,13 @@ from typing import NamedTuple
 import msgspec
 
 from apps.playing import play
+from apps.verbs import add_model, add_settings, settings
 from apps.witness import Witness
 from devices.video import open_video
 from edge_runtime.config import Config, S
 from edge_runtime.errors import DeviceError, EdgeError, InputError
-from edge_runtime.models.bundle import load_bundle
-from edge_runtime.models.looker import Looker, open_looker
+from edge_runtime.models.opening import Opened, open_models
 from edge_runtime.protocol import Asked, Event, WatchSet
-from edge_runtime.settings import load
 from gaze.types import GazeSample
 
 
@@ -94,7 +93,7 @@ def read_annotations(folder: Path) -> list[Clip]:
     return [read_annotation(path) for path in paths]
 
 
-def evaluate(clip: Clip, config: Config, looker: Looker) -> Iterator[dict[str, object]]:
+def evaluate(clip: Clip, config: Config, models: Opened) -> Iterator[dict[str, object]]:
     """Play a clip; returns the lines that a scorer reads: every answer, alert and event boundary.
 
     A question that got no answer has a line too, with ``choice`` null.
@@ -105,7 +104,7 @@ def evaluate(clip: Clip, config: Config, looker: Looker) -> Iterator[dict[str, o
     video = open_video(clip.path, offered_hz=config.capture.offered_hz)
     recording = dataclasses.replace(video, gaze=clip.gaze, has_gaze=True, script=clip.script, hfov_deg=config.attend.hfov_deg)
     witness = Witness()
-    with tempfile.TemporaryDirectory() as out, play(recording, Path(out), config, looker, witness=witness):
+    with tempfile.TemporaryDirectory() as out, play(recording, Path(out), config, models, witness=witness):
         pass
     unanswered = {event.question: None for event in clip.script if isinstance(event, Asked)}
     for t_ns, response in witness.said:
@@ -152,14 +151,18 @@ def main(argv: list[str] | None = None) -> int:
     parser.add_argument("what", choices=["clips"])
     parser.add_argument("folder", type=Path, help="annotations NAME.json beside clips")
     parser.add_argument("--log", type=Path, required=True, help="JSON lines: answers, alerts, event boundaries")
+    add_model(parser)
+    add_settings(parser)
     args = parser.parse_args(argv)
     try:
-        config = load({}).config
+        config = settings(args).config
         # All of them before the log is begun: one that cannot be read costs no earlier log.
         clips = read_annotations(args.folder)
-        with open_looker(load_bundle(config.models.bundle), threads=config.models.threads) as looker, _log_file(args.log) as write:
+        with contextlib.ExitStack() as stack:
+            models = open_models(config.models, stack).require()
+            write = stack.enter_context(_log_file(args.log))
             for clip in clips:
-                for line in evaluate(clip, config, looker):
+                for line in evaluate(clip, config, models):
                     write(line)
     except EdgeError as error:
         sys.stderr.write(f"evaluate: {error}\nhint: {error.hint}\n")

@@ -12,7 +12,7 @@ from apps.field.measuring import measure
 from apps.field.merging import merged, table
 from apps.field.page import render
 from apps.field.report import from_json, to_json
-from apps.verbs import Verbs, add_settings, settings
+from apps.verbs import Verbs, add_model, add_settings, settings
 from edge_runtime.errors import DeviceError, InputError, UsageError
 
 JSON_NAME, PAGE_NAME = "field-report.json", "field-report.html"
@@ -33,6 +33,7 @@ def add(verbs: Verbs) -> None:
     parser.add_argument("--out", type=Path, default=Path("out/field-report"), metavar="DIR", help="where to (default out/field-report)")
     parser.add_argument("--merge", type=Path, metavar="REPORT.json", help="measure nothing; print the table for boards.toml")
     parser.add_argument("--as", dest="board", metavar="BOARD", help="with --merge: the profile, where none fits for certain")
+    add_model(parser)
     add_settings(parser)
 
 

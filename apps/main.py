@@ -12,12 +12,11 @@ from collections.abc import Sequence
 from types import ModuleType
 from typing import NoReturn
 
-from apps.verbs import add_settings
 from edge_runtime import __version__
 from edge_runtime.errors import EdgeError, UsageError
 
 VERBS = (
-    *("simulator", "replay", "memory", "gaze", "models"),
+    *("simulator", "replay", "memory", "gaze", "models", "export"),
     *("run", "status", "top", "ask", "watch", "concept", "forget", "mute", "record", "reload", "stop"),
     *("doctor", "field-report", "config", "version"),
 )
@@ -72,8 +71,6 @@ def build_parser(names: Sequence[str] = VERBS) -> Parser:
     verbs = parser.add_subparsers(title="verbs", dest="verb", metavar="VERB")
     for name in names:
         _module(name).add(verbs)
-    if "replay" in names:
-        add_settings(verbs.choices["replay"])
     return parser
 
 

@@ -23,7 +23,7 @@ from edge_runtime.hosts.replay import ReplayHost
 from edge_runtime.hosts.run_log import RunLog
 from edge_runtime.hosts.workers import Workers
 from edge_runtime.journal import Head, Journal
-from edge_runtime.models.looker import Looker
+from edge_runtime.models.opening import Opened
 from edge_runtime.types import Session
 from gaze import EyeEvents
 
@@ -44,7 +44,7 @@ def play(
     recording: Recording,
     out: Path,
     config: Config,
-    looker: Looker,
+    models: Opened,
     *,
     witness: Witness | None = None,
     observers: Sequence[Observer] = (),
@@ -61,7 +61,7 @@ def play(
     prepare_out(out)
     attend = msgspec.structs.replace(config.attend, hfov_deg=recording.hfov_deg)
     config = msgspec.structs.replace(config, attend=attend)
-    session = Session(looker.capabilities, recording.has_gaze)
+    session = Session(models.capabilities, recording.has_gaze)
     core = Core(config, session)
     head = Head(
         version=__version__,
@@ -83,6 +83,15 @@ def play(
         if witness is not None:
             witness.attach(ring, journal, store)
             observers = (*observers, witness)
-        host = ReplayHost(core, Workers(ring, looker, store), journal, decisions, eyes=eyes, pace=pace, observers=observers)
+        host = ReplayHost(
+            core,
+            Workers(ring, models.looker, store),
+            journal,
+            decisions,
+            eyes=eyes,
+            language=models.language,
+            pace=pace,
+            observers=observers,
+        )
         cost = host.run(recording.frames(), recording.gaze, recording.script, gaze_delay_ns=gaze_delay_ns)
         yield Played(core, cost, journal, store, out)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
 import dataclasses
 import json
 import logging
@@ -19,6 +20,7 @@ from apps.report import write_report
 from apps.report.run import Run
 from apps.serving import serve
 from apps.telling import clock, failures, tell
+from apps.verbs import Verbs, add_model, add_settings, settings
 from apps.witness import Witness
 from devices import gallery, street
 from devices.gaze_csv import read_gaze_csv
@@ -33,11 +35,9 @@ from edge_runtime.errors import DeviceError, UsageError
 from edge_runtime.hosts.journal_replay import replay_journal
 from edge_runtime.hosts.pace import Pace
 from edge_runtime.journal import Head, JournalReader, Step
-from edge_runtime.models.bundle import load_bundle
-from edge_runtime.models.looker import open_looker
+from edge_runtime.models.opening import open_models
 from edge_runtime.protocol import Asked, Command, Event, FrameSeen, WatchSet
 from edge_runtime.records import Dropped, Query, Sighting
-from edge_runtime.settings import Loaded, load
 
 # What a device has to say about a recording is said here, in one place and one voice.
 logging.getLogger("devices").addHandler(logging.NullHandler())
@@ -50,7 +50,7 @@ _LATEST_ASK_NS = 60 * S
 """A question may come this long after the recording is over; later is a slip of the hand, and would be hours of empty stream."""
 
 
-def add(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+def add(subparsers: Verbs) -> None:
     """Add the verb."""
     parser = subparsers.add_parser(
         "replay",
@@ -65,6 +65,8 @@ def add(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) -> None
     parser.add_argument(
         "--as", dest="board", metavar="BOARD", help=f"answer as late as a board would: {', '.join(boards())}; says how sure each figure is"
     )
+    add_model(parser)
+    add_settings(parser)
     parser.add_argument("--out", type=Path, metavar="DIR", help="output folder (default out/NAME, for a journal out/NAME-again)")
     parser.add_argument("--open", action="store_true", help="then show the run moment by moment in a browser, until Ctrl-C")
     parser.add_argument("--json", action="store_true", help="print a summary as JSON instead of the conversation")
@@ -73,7 +75,7 @@ def add(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) -> None
 
 def run(args: argparse.Namespace) -> int:
     """Play it."""
-    loaded: Loaded = load(getattr(args, "flags", {}), path=getattr(args, "config", None))
+    loaded = settings(args)
     source = Path(args.source)
     journal = args.source not in _BUILT_IN and source.is_dir()
     pace = None if args.board is None else Pace(board(args.board))
@@ -166,15 +168,16 @@ def _play_recording(recording: Recording, title: str, out: Path, config: Config,
     _say(f"{recording.name}: {recording.note.splitlines()[0]}")
     witness = Witness()
     begun_s = time.monotonic()
-    with open_looker(load_bundle(config.models.bundle), threads=config.models.threads) as looker:
-        with play(recording, out, config, looker, witness=witness, pace=pace) as played:
+    with contextlib.ExitStack() as stack:
+        models = open_models(config.models, stack, say=_say).require()
+        with play(recording, out, config, models, witness=witness, pace=pace) as played:
             wall_s = time.monotonic() - begun_s
             dropped = (*recording.dropped(), *witness.dropped, *played.cost.dropped, *played.store.dropped)
             stats = _stats(played, wall_s)
             if pace is not None:
                 stats["played as"] = _used(pace)
             rows, named, thumbs = remembered(played)
-            made_with = f"bundle {looker.capabilities.bundle}, edge_runtime {__version__}"
+            made_with = f"bundle {models.capabilities.bundle}, edge_runtime {__version__}"
         run_ = _run_of(out, title, made_with, witness, dropped, rows, named, thumbs, stats)
     for drop in recording.dropped():
         if drop.reason == "truncated":
@@ -207,8 +210,10 @@ def _in_memory(core: Core) -> tuple[tuple[Sighting, ...], dict[int, str]]:
 
 
 def _play_journal(source: Path, out: Path, args: argparse.Namespace) -> dict[str, str]:
-    if args.watch or args.ask or args.gaze is not None or args.hfov_deg is not None or args.board is not None:
-        raise UsageError("a journal is replayed as it was recorded", hint="--watch, --ask, --gaze, --hfov-deg and --as go with a recording")
+    changed = args.watch or args.ask or args.flags or args.config is not None
+    if changed or args.gaze is not None or args.hfov_deg is not None or args.board is not None:
+        hint = "--watch, --ask, --gaze, --hfov-deg, --as, --model, --set and --config go with a recording"
+        raise UsageError("a journal is replayed as it was recorded", hint=hint)
     reader = JournalReader(source)
     folder = reader.folder.resolve()
     if out.resolve() in (source.resolve(), folder, *folder.parents):

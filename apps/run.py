@@ -17,7 +17,7 @@ from typing import Literal
 
 from apps.daemon.spec import ChildRole, ChildSpec, encode
 from apps.daemon.unit import unit_text
-from apps.verbs import Verbs, add_settings, settings
+from apps.verbs import Verbs, add_model, add_settings, settings
 from devices.boards import BoardWatch, total_mw
 from devices.boards.readings import Readings
 from devices.source_names import check_camera, check_gaze
@@ -56,6 +56,7 @@ def add(subparsers: Verbs) -> None:
     )
     parser.add_argument("--state", type=Path, metavar="DIR", help="where log, journal and films are kept (default: the state folder)")
     parser.add_argument("--print-unit", action="store_true", help="print a systemd unit for the daemon, and end")
+    add_model(parser)
     add_settings(parser)
     parser.set_defaults(run=run)
 

@@ -19,7 +19,7 @@ from apps.glasses.intake import Source
 from apps.glasses.live import LiveGlasses
 from apps.output import prepare_out
 from apps.serving import check_port, serve
-from apps.verbs import Verbs, add_settings, settings
+from apps.verbs import Verbs, add_model, add_settings, settings
 from devices import gallery
 from devices.boards import BoardWatch
 from devices.cameras import Feed, Player, Shot, Webcam, open_webcam
@@ -32,14 +32,13 @@ from edge_runtime import __version__
 from edge_runtime.config import Config
 from edge_runtime.core import Core
 from edge_runtime.decisions import AbsentDecisions, DecisionLog
-from edge_runtime.errors import BundleError, DeviceError, Locked, UsageError
+from edge_runtime.errors import DeviceError, Locked, UsageError
 from edge_runtime.hosts.capture import FrameRing
 from edge_runtime.hosts.live import LiveHost
 from edge_runtime.hosts.run_log import RunLog
 from edge_runtime.hosts.workers import Workers
 from edge_runtime.journal import AbsentJournal, Head, Journal
-from edge_runtime.models.bundle import load_bundle
-from edge_runtime.models.looker import Looker, ThumbLooker, open_looker
+from edge_runtime.models.opening import Opened, open_models
 from edge_runtime.records import Dropped
 from edge_runtime.types import Session
 from gaze import EyeEvents
@@ -77,6 +76,7 @@ def add(subparsers: Verbs) -> None:
     parser.add_argument("--port", type=int, default=PORT, metavar="N", help=f"port on 127.0.0.1 (default {PORT}); 0 takes any that is free")
     parser.add_argument("--no-open", action="store_true", help="print the address and open no browser")
     parser.add_argument("--out", type=Path, default=Path("out/simulator"), metavar="DIR", help="output folder (default out/simulator)")
+    add_model(parser)
     add_settings(parser)
     parser.set_defaults(run=run)
 
@@ -93,9 +93,10 @@ def run(args: argparse.Namespace) -> int:
     config = settings(args).config
     source, camera = _camera(args, config)
     with contextlib.ExitStack() as stack:
-        looker, lack = _looker(stack, config)
-        worn = stack.enter_context(wear(source, camera, args.out, config, looker, page_hfov_deg=args.hfov_deg or HFOV_DEG))
-        if lack:
+        models = open_models(config.models, stack)
+        worn = stack.enter_context(wear(source, camera, args.out, config, models, page_hfov_deg=args.hfov_deg or HFOV_DEG))
+        if models.trouble:
+            lack = _lack(models)
             worn.display.notice(lack, trouble=True)
             print(lack)
         if worn.feed is not None:
@@ -137,7 +138,7 @@ def wear(
     camera: Recording | Webcam | None,
     out: Path,
     config: Config,
-    looker: Looker,
+    models: Opened,
     *,
     page_hfov_deg: float = HFOV_DEG,
 ) -> Iterator[Worn]:
@@ -148,7 +149,7 @@ def wear(
         camera: ``None`` where the page brings its own.
         out: The run's folder; an earlier run of ours in it is replaced.
         config: All settings; the field of view is the camera's.
-        looker: Carries out looks.
+        models: Carry out looks, and put into words.
         page_hfov_deg: Horizontal field of view of the page's webcam; any other camera knows its own.
 
     Raises:
@@ -161,7 +162,7 @@ def wear(
     note = _BROWSER_NOTE.format(hfov_deg=hfov_deg) if camera is None else camera.note
     own_gaze = isinstance(camera, Recording) and camera.has_gaze
     config = msgspec.structs.replace(config, attend=msgspec.structs.replace(config.attend, hfov_deg=hfov_deg))
-    session = Session(looker.capabilities, has_gaze=True)
+    session = Session(models.capabilities, has_gaze=True)
     core = Core(config, session)
     head = Head(
         version=__version__,
@@ -188,7 +189,9 @@ def wear(
     ):
         ring = FrameRing(config.capture.ring_bytes)
         eyes = EyeEvents(hfov_deg, width_px / height_px)
-        host = LiveHost(core, Workers(ring, looker, store), journal, decisions, eyes=eyes, observers=[display])
+        host = LiveHost(
+            core, Workers(ring, models.looker, store), journal, decisions, eyes=eyes, language=models.language, observers=[display]
+        )
         display.meters.attach(ring, journal, out / "log", host.cost)
         display.meters.include(lambda: store.dropped)
         display.meters.include(lambda: [Dropped("gaze_sample", reason, count) for reason, count in dict(eyes.dropped).items()])
@@ -209,8 +212,8 @@ def wear(
                 own_gaze=own_gaze,
                 hfov_deg=hfov_deg,
                 perifovea_deg=config.attend.perifovea_deg,
-                bundle=looker.capabilities.bundle,
-                capabilities=tuple(can for can in ("vector", "labels", "text", "language") if getattr(looker.capabilities, can)),
+                bundle=models.capabilities.bundle,
+                capabilities=tuple(can for can in ("vector", "labels", "text", "language") if getattr(models.capabilities, can)),
                 version=__version__,
                 folder=str(out),
             ),
@@ -284,13 +287,7 @@ def _camera(args: argparse.Namespace, config: Config) -> tuple[Source, Recording
     return "video", open_video(Path(args.camera), offered_hz=config.capture.offered_hz, hfov_deg=args.hfov_deg or config.attend.hfov_deg)
 
 
-def _looker(stack: contextlib.ExitStack, config: Config) -> tuple[Looker, str]:
-    """The looker of the bundle; where none is prepared one that keeps small pictures, and what is lacking in words."""
-    try:
-        bundle = load_bundle(config.models.bundle)
-    except BundleError as error:
-        return (
-            ThumbLooker(),
-            f"There are no models: {error}. The glasses see, and recognise, read and remember nothing. {error.hint}",
-        )
-    return stack.enter_context(open_looker(bundle, threads=config.models.threads)), ""
+def _lack(models: Opened) -> str:
+    """What is lacking, and what follows from that."""
+    blind = "" if models.capabilities.vector else " The glasses see, and recognise, read and remember nothing."
+    return f"{models.trouble[0].upper()}{models.trouble[1:]}.{blind}"

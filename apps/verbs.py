@@ -1,4 +1,4 @@
-"""Flags that several verbs share: ``--json``, and ``--config`` and ``--set`` for the settings."""
+"""Flags that several verbs share: ``--json``; ``--config`` and ``--set`` for the settings; ``--model`` for one of them."""
 
 from __future__ import annotations
 
@@ -29,6 +29,19 @@ class _SetFlag(argparse.Action):
         setattr(namespace, self.dest, {**getattr(namespace, self.dest), key.strip(): value.strip()})
 
 
+class _ModelFlag(argparse.Action):
+    """Puts the setting ``models.vlm`` among those of ``--set``."""
+
+    def __call__(
+        self,
+        parser: argparse.ArgumentParser,
+        namespace: argparse.Namespace,
+        values: str | Sequence[Any] | None,
+        option_string: str | None = None,
+    ) -> None:
+        setattr(namespace, self.dest, {**getattr(namespace, self.dest), "models.vlm": str(values)})
+
+
 def add_json(parser: argparse.ArgumentParser) -> None:
     """Offer ``--json`` (``args.json``)."""
     parser.add_argument("--json", action="store_true", help="print JSON instead of text")
@@ -44,6 +57,18 @@ def add_settings(parser: argparse.ArgumentParser) -> None:
         action=_SetFlag,
         default={},
         help="one setting, such as speak.cooldown_ns=3s or remember.ram_bytes=64MiB; may be repeated",
+    )
+
+
+def add_model(parser: argparse.ArgumentParser) -> None:
+    """Offer ``--model``, in words of its own for the setting ``models.vlm``; goes with :func:`add_settings`."""
+    parser.add_argument(
+        "--model",
+        dest="flags",
+        metavar="BUNDLE",
+        action=_ModelFlag,
+        default={},
+        help="a bundle with a language model, by name or folder: it answers what facts cannot; short for --set models.vlm=BUNDLE",
     )
 
 

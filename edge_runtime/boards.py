@@ -68,8 +68,7 @@ class Board(msgspec.Struct, frozen=True):
         name: As ``--as`` takes it.
         title: As people call it.
         compatible: Parts of the device tree's ``compatible`` strings that only this board has; empty where there is no device tree.
-        stages: Milliseconds of one of each stage. ``prefill`` and ``generate`` slow nothing yet, because nothing generates; a replay that
-            is played as on the board names them in its report.
+        stages: Milliseconds of one of each stage. A replay that is played as on the board names those it used in its report.
     """
 
     name: str

@@ -154,6 +154,12 @@ class ModelsConfig(Section, frozen=True):
     """Which models, on what."""
 
     bundle: Annotated[str, Meta(description="name or folder of a bundle")] = "pocket"
+    vlm: Annotated[str, Meta(description="name or folder of a bundle with a language model; empty for none")] = ""
+    context_rows: Annotated[int, Meta(ge=256, description="rows that the language model holds at once")] = 4096
+    shown_rows: Annotated[int, Meta(ge=0, description="rows of what was seen that one answer is given by")] = 1024
+    answer_tokens: Annotated[int, Meta(ge=1, description="longest answer of the language model, in its tokens")] = 64
+    answer_deadline_ns: Annotated[int, Meta(ge=0, description="an answer that takes longer is given up")] = 30 * S
+    reword: Annotated[bool, Meta(description="a language model without eyes may say facts in other words")] = False
     threads: Annotated[int, Meta(ge=1, description="threads of one inference")] = 2
     look_deadline_ns: Annotated[int, Meta(ge=0, description="a look that takes longer has failed")] = 5 * S
 

@@ -28,6 +28,7 @@ from edge_runtime.protocol import (
     Gaze,
     Generate,
     Look,
+    Prompted,
     Say,
     Search,
     SpeechStarted,
@@ -52,7 +53,7 @@ class Pending(msgspec.Struct, frozen=True):
     Attributes:
         deadline_ns: When it is given up.
         look: The look itself: memory needs to know what was asked.
-        shows: Whether the answer shows what was seen: a look, or a search.
+        shows: Whether the answer shows what was seen: a look, a search, or words about it.
     """
 
     deadline_ns: int
@@ -100,7 +101,7 @@ class Core:
             look_deadline_ns=config.models.look_deadline_ns,
         )
         self.memory = Memory(config.remember, session.capabilities)
-        self.speaker = Speaker(config.speak, session.capabilities)
+        self.speaker = Speaker(config.speak, session.capabilities, config.models)
         self.facts: list[tuple[Attended, Remembered]] = []
 
     def feed(self, event: Event) -> tuple[Command, ...]:
@@ -123,13 +124,14 @@ class Core:
             # What is under way may show what is to be forgotten; its answer is no longer wanted.
             for number in [n for n, owed in state.pending.items() if owed.shows]:
                 out.emit(Cancel, deadline_ns=event.t_ns, target=number)
-                del state.pending[number]
         self._step(event, out)
         state.next_id = out.next_id
         for command in out.commands:
             if isinstance(command, _ANSWERED):
                 look = command if isinstance(command, Look) else None
-                state.pending[command.id] = Pending(command.deadline_ns, look, isinstance(command, Look | Search))
+                state.pending[command.id] = Pending(command.deadline_ns, look, isinstance(command, Look | Search | Generate))
+            elif isinstance(command, Cancel):
+                state.pending.pop(command.target, None)
         return tuple(out.commands)
 
     def reconfigure(self, config: Config) -> None:
@@ -186,14 +188,14 @@ class Core:
                 self._count(Dropped("result", "late"))
                 return
             cause = owed.look
-            if not isinstance(event, Token | SpeechStarted):
+            if not isinstance(event, Prompted | Token | SpeechStarted):
                 del self.state.pending[event.answers]
         attended = self.attend.feed(event, cause, out)
         if isinstance(event, Gaze) and attended == _NOTHING:
             return  # most of all events: samples that wait for their frame, of which nobody else learns yet
         remembered = self.memory.feed(event, attended, cause, out)
-        self.speaker.feed(event, attended, remembered, self.memory, out)
-        for drop in (*attended.dropped, *remembered.dropped):
+        unsaid = self.speaker.feed(event, attended, remembered, self.memory, out)
+        for drop in (*attended.dropped, *remembered.dropped, *unsaid):
             self._count(drop)
         self.facts.append((attended, remembered))
 

@@ -12,8 +12,10 @@ EdgeError                 exit code
     MissingExtra
     BundleError
     HashMismatch
-    Unreachable                  the package index did not answer
+    Unreachable                  the package index or the Hub did not answer
+    Gated                        the Hub does not give it to everybody
     ContextFull, Refused, Interrupted       in edge_runtime.models.language
+    NothingSeen                             in edge_runtime.models.planner
     UnsupportedModel, UnsupportedPrecision  in export
   DeviceError               5    the machine says no: disk, cache folder, camera, lock
     StoreError
@@ -92,7 +94,11 @@ class HashMismatch(ModelError):
 
 
 class Unreachable(ModelError):
-    """The package index did not answer, or does not have the package."""
+    """The package index or the Hub did not answer, or does not have what was asked for."""
+
+
+class Gated(ModelError):
+    """The Hub gives it only to those who accepted its terms, and who say who they are."""
 
 
 class DeviceError(EdgeError):

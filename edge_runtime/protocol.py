@@ -11,7 +11,7 @@ from typing import Literal
 
 import msgspec
 
-from edge_runtime.records import Concept, Query, Receipt, Row, Scope, Sighting
+from edge_runtime.records import Concept, Query, Receipt, Row, Scope, ShownTokens, Sighting, Slab
 from edge_runtime.speech import Decision, Response
 from edge_runtime.types import LookedRegion, Region, Signals
 from gaze.types import EyeEvent, GazeSample
@@ -73,6 +73,14 @@ class Looked(Message, frozen=True):
     regions: tuple[LookedRegion, ...]
 
 
+class Prompted(Message, frozen=True):
+    """A language model begins to read: what it is shown beside the words, in order."""
+
+    t_ns: int
+    answers: int
+    shown: tuple[ShownTokens, ...]
+
+
 class Token(Message, frozen=True):
     """A piece of generated text."""
 
@@ -82,10 +90,11 @@ class Token(Message, frozen=True):
 
 
 class Done(Message, frozen=True):
-    """A generation is complete."""
+    """A generation is complete; ``pieces`` says of how many ``Token`` it is made, ``None`` where that is not known."""
 
     t_ns: int
     answers: int
+    pieces: int | None = None
 
 
 class Failed(Message, frozen=True):
@@ -235,6 +244,7 @@ Event = (
     | Eye
     | Head
     | Looked
+    | Prompted
     | Token
     | Done
     | Failed
@@ -255,7 +265,7 @@ Event = (
     | BoardChanged
     | Tick
 )
-Answer = Looked | Token | Done | Failed | Found | Stored | Erased | SpeechStarted | SpeechEnded
+Answer = Looked | Prompted | Token | Done | Failed | Found | Stored | Erased | SpeechStarted | SpeechEnded
 
 
 # ---------------------------------------------------------------- commands
@@ -264,8 +274,8 @@ Answer = Looked | Token | Done | Failed | Found | Stored | Erased | SpeechStarte
 class Look(Message, frozen=True):
     """Look at regions of a frame.
 
-    ``why`` is a machine code: ``fixation``, ``scene``, ``text``, ``teach``, ``heartbeat``. ``eye_id`` is the eye movement that
-    called for it: its duration, once final, is how long gaze rested on what the look finds.
+    ``why`` is a machine code: ``fixation``, ``glance``, ``scene``, ``text``, ``teach``, ``heartbeat``, ``watch``, ``question``.
+    ``eye_id`` is the eye movement that called for it: its duration, once final, is how long gaze rested on what the look finds.
     """
 
     id: int
@@ -278,13 +288,29 @@ class Look(Message, frozen=True):
 
 
 class Generate(Message, frozen=True):
-    """Answer in free language, from a prompt and the memory's tokens."""
+    """Put something into words: answer a question by what was seen, or say a fact in other words.
+
+    Tokens are given along, because memory lies in the core; a journal keeps them without their numbers.
+
+    ``why`` is a machine code: ``answer`` (``prompt`` is the question, with its options) or ``reword`` (``prompt`` is what to do, and the
+    sentence to do it with). ``question`` is the id of the question, ``""`` for none.
+    """
 
     id: int
     deadline_ns: int
     prompt: str
     max_tokens: int
     question: str = ""
+    why: Literal["answer", "reword"] = "answer"
+    t_asked_ns: int = 0
+    """The moment the question is about: ages are told from here."""
+    looks: tuple[LookedRegion, ...] = ()
+    """What was looked at for this question: the crop that gaze rested on, or the middle (``watch``) where that is not known, and one
+    overview."""
+    t_look_ns: int = 0
+    """When that was captured."""
+    slab: Slab | None = None
+    """What memory shows beside it, oldest first."""
 
 
 class Cancel(Message, frozen=True):

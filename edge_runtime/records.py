@@ -122,6 +122,27 @@ class Slab(Value, frozen=True):
     notes: tuple[Note, ...] = ()
 
 
+class ShownTokens(Value, frozen=True):
+    """Tokens that a language model was shown together, for the record.
+
+    Attributes:
+        kind: ``foveal`` (what gaze rested on), ``middle`` (where no gaze is known) or ``overview`` of a look taken for the question;
+            ``memory``.
+        t_ns: Capture time of the earliest they stand for.
+        t_end_ns: Of the latest.
+        count: How many rows the model read.
+        stands_for: How many tokens as seen they stand for.
+        frame_seqs: The frames they are of, at most eight.
+    """
+
+    kind: Literal["foveal", "middle", "overview", "memory"]
+    t_ns: int
+    t_end_ns: int
+    count: int
+    stands_for: float
+    frame_seqs: tuple[int, ...] = ()
+
+
 class RetrievalCue(Value, frozen=True):
     """What a question offers to find memory tokens by; any of it may be missing.
 

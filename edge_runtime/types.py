@@ -203,6 +203,7 @@ class Capabilities(Value, frozen=True):
         text: Can read.
         tokens: Gives patch tokens.
         language: Can answer in free language (a vision-language model is loaded).
+        rewording: Can say a given fact in other words (a language model without eyes is loaded).
         vector_dim: ``G``; 0 without vectors.
     """
 
@@ -213,6 +214,7 @@ class Capabilities(Value, frozen=True):
     tokens: bool = False
     language: bool = False
     vector_dim: int = 0
+    rewording: bool = False
 
 
 class Session(Value, frozen=True):

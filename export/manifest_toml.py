@@ -3,38 +3,48 @@
 from __future__ import annotations
 
 import json
+import math
+import re
+from collections.abc import Iterator
 from typing import Any
 
 import msgspec
 
 from edge_runtime.models.bundle import Manifest
 
+_BARE = re.compile(r"[A-Za-z0-9_-]+")
+
 
 def manifest_toml(manifest: Manifest) -> str:
-    """Turn a manifest into the text of ``bundle.toml``, in the order of its fields."""
-    top: dict[str, Any] = msgspec.to_builtins(manifest)
-    plain = {key: value for key, value in top.items() if not _is_table(value) and not _is_list_of_tables(value) and value is not None}
-    lines = [f"{key} = {_value(value)}" for key, value in plain.items()]
-    for key, value in top.items():
+    """Turn a manifest into the text of ``bundle.toml``, in the order of its fields. What is not there is left out."""
+    return "\n".join(_table(msgspec.to_builtins(manifest), ())) + "\n"
+
+
+def _table(table: dict[str, Any], path: tuple[str, ...]) -> Iterator[str]:
+    """The lines of a table: what is plain comes first, because everything behind a head belongs to that head."""
+    for key, value in table.items():
+        if value is not None and not isinstance(value, dict) and not _is_list_of_tables(value):
+            yield f"{_key(key)} = {_value(value)}"
+    for key, value in table.items():
+        inner = (*path, _key(key))
         if _is_list_of_tables(value):
             for item in value:
-                lines += ["", f"[[{key}]]", *_rows(item)]
-        elif _is_table(value) and value:
-            lines += ["", f"[{key}]", *_rows(value)]
-    return "\n".join(lines) + "\n"
+                yield from ("", f"[[{'.'.join(inner)}]]", *_table(item, inner))
+        elif isinstance(value, dict) and value:
+            yield from ("", f"[{'.'.join(inner)}]", *_table(value, inner))
 
 
-def _rows(table: dict[str, Any]) -> list[str]:
-    return [f"{key} = {_value(value)}" for key, value in table.items()]
+def _key(key: str) -> str:
+    return key if _BARE.fullmatch(key) else _value(key)
 
 
 def _value(value: Any) -> str:
-    # JSON's strings, numbers, booleans and flat arrays are TOML's too.
-    return json.dumps(list(value) if isinstance(value, tuple) else value, ensure_ascii=False)
-
-
-def _is_table(value: Any) -> bool:
-    return isinstance(value, dict)
+    if isinstance(value, (list, tuple)):
+        return f"[{', '.join(map(_value, value))}]"
+    if isinstance(value, float) and not math.isfinite(value):
+        return str(value)
+    # JSON's strings, numbers and booleans are TOML's too, but for one character that JSON leaves as it is.
+    return json.dumps(value, ensure_ascii=False).replace("\x7f", "\\u007f")
 
 
 def _is_list_of_tables(value: Any) -> bool:

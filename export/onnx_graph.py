@@ -10,12 +10,15 @@ import numpy as np
 import numpy.typing as npt
 
 from edge_runtime.errors import BundleError, MissingExtra
+from edge_runtime.models.hub import write_atomic, writing
 
 if TYPE_CHECKING:
     from onnx import ModelProto, NodeProto
 
 IR_VERSION = 8
 """Old enough for every ONNX Runtime in use."""
+LARGEST_MESSAGE_BYTES = 2_000_000_000
+"""A protobuf message ends at 2 GiB. What is larger is saved with its weights in a file beside it."""
 
 
 def onnx_package() -> Any:
@@ -33,19 +36,43 @@ def onnx_package() -> Any:
 
 
 def load(path: Path) -> ModelProto:
-    """Read a model whose hash has been checked.
+    """Read a model whose hash has been checked, with the weights beside it if there are any.
 
     Raises:
         MissingExtra: ``onnx`` is not installed.
     """
-    model: ModelProto = onnx_package().load_model_from_string(path.read_bytes())
+    model: ModelProto = onnx_package().load_model(path)
     return model
+
+
+def save(model: ModelProto, path: Path) -> None:
+    """Write a model; weights of more than :data:`LARGEST_MESSAGE_BYTES` go into ``NAME.data`` beside it, and out of ``model``.
+
+    Raises:
+        MissingExtra: ``onnx`` is not installed.
+        DeviceError: The file cannot be written.
+    """
+    onnx = onnx_package()
+    if _small(model):
+        write_atomic(path, [model.SerializeToString()])
+        return
+    beside = _beside(path)
+    with writing(path):
+        # What is there already would be written on.
+        beside.unlink(missing_ok=True)
+        onnx.save_model(model, path, save_as_external_data=True, location=beside.name)
+    onnx.checker.check_model(path)
+
+
+def saved_bytes(path: Path) -> int:
+    """Size of a model on disk, with the weights beside it if there are any."""
+    return sum(file.stat().st_size for file in (path, _beside(path)) if file.is_file())
 
 
 def make_model(
     nodes: Sequence[NodeProto], weights: Mapping[str, npt.NDArray[Any]], inputs: Sequence[Any], outputs: Sequence[Any], opset: int
 ) -> ModelProto:
-    """Put a model together and check it.
+    """Put a model together and check it; one that is too large for that is checked when it is saved.
 
     Raises:
         MissingExtra: ``onnx`` is not installed.
@@ -56,8 +83,17 @@ def make_model(
     model: ModelProto = onnx.helper.make_model(
         graph, opset_imports=[onnx.helper.make_opsetid("", opset)], ir_version=IR_VERSION, producer_name="edge_runtime"
     )
-    onnx.checker.check_model(model)
+    if _small(model):
+        onnx.checker.check_model(model)
     return model
+
+
+def _beside(path: Path) -> Path:
+    return path.with_name(f"{path.name}.data")
+
+
+def _small(model: ModelProto) -> bool:
+    return sum(len(item.raw_data) for item in model.graph.initializer) < LARGEST_MESSAGE_BYTES
 
 
 def needed_nodes(model: ModelProto, outputs: Sequence[str]) -> list[NodeProto]:
@@ -85,6 +121,11 @@ def weights_of(model: ModelProto, nodes: Sequence[NodeProto]) -> dict[str, npt.N
     onnx = onnx_package()
     used = {name for node in nodes for name in node.input}
     return {item.name: onnx.numpy_helper.to_array(item) for item in model.graph.initializer if item.name in used}
+
+
+def opset_of(model: ModelProto) -> int:
+    """The version of the standard operators that a model uses."""
+    return int(next(item.version for item in model.opset_import if not item.domain))
 
 
 def quantise_products(

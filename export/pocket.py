@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import shutil
-import tempfile
 from importlib import resources
 from pathlib import Path
 
@@ -13,6 +10,7 @@ import numpy as np
 from edge_runtime.errors import BundleError, ModelError
 from edge_runtime.models.bundle import FORMAT, BundleFile, Manifest, Naming, Text, Vision, bundles_folder, load_bundle
 from edge_runtime.models.hub import Say, WheelFile, cache_folder, fetch, megabytes, prepare_lock, quiet, sha256_of, writing
+from edge_runtime.models.hub_bundles import making, place_same
 from edge_runtime.models.onnx_session import require_runtime
 from edge_runtime.models.vision_onnx import VisionNet
 from edge_runtime.pixels import Picture, resize
@@ -77,8 +75,7 @@ def prepare_pocket(*, cache: Path | None = None, say: Say = quiet) -> Path:
     with prepare_lock(cache / "bundles.lock", say=say):
         if not _is_ready(folder):
             files = fetch(SOURCES, cache=cache, say=say)
-            with writing(folder):
-                _build(folder, files, say)
+            _build(folder, files, say)
     manifest = load_bundle(folder).manifest
     say(f"bundle {NAME} {VERSION} is ready: {folder}, {megabytes(sum(file.size_bytes for file in manifest.files))}")
     return folder
@@ -119,22 +116,9 @@ def _is_ready(folder: Path) -> bool:
 
 
 def _build(folder: Path, files: dict[WheelFile, Path], say: Say) -> None:
-    """Make everything in a folder beside the final one, then put it in place in one step."""
-    folder.parent.mkdir(parents=True, exist_ok=True)
-    for left in folder.parent.glob(f".{NAME}-*"):
-        shutil.rmtree(left, ignore_errors=True)
-    work = Path(tempfile.mkdtemp(dir=folder.parent, prefix=f".{NAME}-"))
-    try:
+    with making(folder) as work, writing(folder):
         cosine = _derive(work, files, say)
-        manifest = _manifest(work, cosine)
-        (work / "bundle.toml").write_text(manifest_toml(manifest), encoding="utf-8")
-        work.chmod(0o755)
-        if folder.exists():
-            folder.rename(work.with_suffix(".old"))
-        work.rename(folder)
-    finally:
-        for left in (work, work.with_suffix(".old")):
-            shutil.rmtree(left, ignore_errors=True)
+        (work / "bundle.toml").write_text(manifest_toml(_manifest(work, cosine)), encoding="utf-8")
 
 
 def _derive(work: Path, files: dict[WheelFile, Path], say: Say) -> float:
@@ -144,16 +128,8 @@ def _derive(work: Path, files: dict[WheelFile, Path], say: Say) -> float:
     (work / NAMING.file).write_bytes(efficientnet_onnx.build(read_state(files[CLASSIFIER])).SerializeToString())
     (work / NAMING.names).write_text("\n".join(class_names(files[SYNSETS], files[LEMMAS])) + "\n", encoding="utf-8")
     for source, name in ((DETECTOR, TEXT.detector), (RECOGNISER, TEXT.recogniser)):
-        _place(files[source], work / name)
+        place_same(files[source], work / name)
     return cosine
-
-
-def _place(source: Path, target: Path) -> None:
-    """The same file under another name: a second link where the disk allows it, a copy otherwise."""
-    try:
-        os.link(source, target)
-    except OSError:
-        shutil.copyfile(source, target)
 
 
 def _manifest(work: Path, cosine: float) -> Manifest:

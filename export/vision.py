@@ -1,15 +1,14 @@
 """A checkpoint's vision tower as ONNX, proved against the original. The door to ``torch`` and ``transformers``.
 
-The tower is wrapped so that it takes pictures of one size, whole: the original finds the positions of its patches from a mask, which
-for a full square are simply all of them in order. The wrapper must give the original's numbers to the last bit; the graph that is
-traced from it, slimmed, must give them within :data:`MAX_ABS` in ONNX Runtime.
+The tower is wrapped so that it takes pictures of one size (:mod:`export.vision_wrappers`). The wrapper must give the original's numbers
+to the last bit; the graph that is traced from it must give them within :data:`MAX_ABS` in ONNX Runtime.
 """
 
 from __future__ import annotations
 
 import json
+import tempfile
 import warnings
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -18,10 +17,10 @@ import numpy as np
 import numpy.typing as npt
 
 from edge_runtime.errors import BundleError, MissingExtra, ModelError
-from edge_runtime.models.hub import Say, megabytes, quiet, write_atomic
+from edge_runtime.models.hub import Say, megabytes, quiet, writing
 from edge_runtime.models.onnx_session import open_session, require_runtime
-from export.onnx_graph import make_model, weights_of
-from export.spec import ModelSpec, UnsupportedModel, spec_of
+from export.onnx_graph import make_model, save, saved_bytes, weights_of
+from export.spec import ModelSpec, spec_of
 
 if TYPE_CHECKING:
     from onnx import ModelProto
@@ -41,6 +40,7 @@ class ExportedTower:
 
     Attributes:
         file: ONNX: ``image`` float32 [N,3,S,S], RGB as the checkpoint's preprocessor scales it, to ``tokens`` float32 [N,T,D].
+            Weights of more than 2 GB lie in ``NAME.data`` beside it.
         spec: Of the checkpoint.
         nodes: Of the graph.
         max_abs: Largest difference from the original.
@@ -63,31 +63,29 @@ def export_tower(checkpoint: Path, target: Path, *, say: Say = quiet) -> Exporte
         say: Called with one line at a time.
 
     Raises:
-        MissingExtra: ``torch``, ``transformers``, ``onnxscript``, ``onnxslim`` or ``onnxruntime`` is not installed.
-        UnsupportedModel: The model is unknown, refused, or nobody has written a wrapper for its tower.
+        MissingExtra: ``torch``, ``transformers``, ``onnxscript`` or ``onnxruntime`` is not installed.
+        UnsupportedModel: The model is unknown or refused, or its tower is set up in a way that nobody has compared.
         ModelError: The checkpoint cannot be read, or the graph does not give the original's numbers.
         DeviceError: The file cannot be written.
     """
     spec = spec_of(read_json(checkpoint / "config.json"))
-    wrap = _WRAPPERS.get(spec.family.name)
-    if wrap is None:
-        message = f"nobody has written the export of the vision tower of {spec.family.name} yet"
-        raise UnsupportedModel(message, hint=f"these have one: {', '.join(_WRAPPERS)}")
     require_runtime()
     _require_torch()
     import torch
 
+    from export.vision_wrappers import WRAPPERS
+
     say(f"reading {spec.family.name} from {checkpoint}")
-    original, wrapped = wrap(_load(checkpoint))
+    original, wrapped = WRAPPERS[spec.family.name](_load(checkpoint), spec)
     images = _made_up(spec, 3)
     with torch.inference_mode():
         wanted = original(torch.from_numpy(images)).numpy()
         if not np.array_equal(wrapped(torch.from_numpy(images)).numpy(), wanted):
             raise ModelError("the static tower does not give the numbers of the original", hint=_REPORT)
     say(f"tracing the tower: {spec.tile_px} px to {spec.tokens_per_tile} tokens of {spec.width}")
-    model = _slim(_trace(wrapped, spec))
+    model = _trace(wrapped.eval(), spec)
     largest = _write_proved(target, model, images, wanted)
-    say(f"{target.name}: {len(model.graph.node)} nodes, {megabytes(target.stat().st_size)}, at most {largest:.1e} from the original")
+    say(f"{target.name}: {len(model.graph.node)} nodes, {megabytes(saved_bytes(target))}, at most {largest:.1e} from the original")
     return ExportedTower(target, spec, len(model.graph.node), largest)
 
 
@@ -113,7 +111,6 @@ _REPORT = "report this with the versions of torch, transformers and onnxruntime"
 def _require_torch() -> None:
     try:
         import onnxscript  # noqa: F401
-        import onnxslim  # noqa: F401
         import torch  # noqa: F401
         import transformers  # noqa: F401
     except ImportError as error:
@@ -122,13 +119,23 @@ def _require_torch() -> None:
 
 
 def _load(checkpoint: Path) -> Any:
-    """The whole model, float32, attention step by step: the other forms leave arithmetic with shapes in the graph."""
-    from safetensors import SafetensorError
-    from transformers import AutoModelForImageTextToText
+    """The model in float32 without the layers of its language model.
 
+    Attention is step by step: the other forms leave arithmetic with shapes in the graph.
+    """
+    from safetensors import SafetensorError
+    from transformers import AutoConfig, AutoModelForImageTextToText, logging
+
+    # It reports every weight that it does not use. What is missing is checked below.
+    logging.set_verbosity_error()
+    logging.disable_progress_bar()
     try:
+        config = AutoConfig.from_pretrained(checkpoint, local_files_only=True, trust_remote_code=False)
+        # They are most of the memory, and the tower does without.
+        config.text_config.num_hidden_layers = 0
         model, found = AutoModelForImageTextToText.from_pretrained(
             checkpoint,
+            config=config,
             dtype="float32",
             attn_implementation="eager",
             use_safetensors=True,
@@ -143,32 +150,6 @@ def _load(checkpoint: Path) -> Any:
     if absent:
         raise BundleError(f"{checkpoint} lacks {len(absent)} weights, {absent[0]} among them", hint=_WHOLE)
     return model.eval()
-
-
-def _smolvlm(model: Any) -> tuple[Callable[[Any], Any], Any]:
-    """The original as a function of pictures [N,3,S,S], and the wrapper around its parts."""
-    import torch
-
-    class StaticTower(torch.nn.Module):  # type: ignore[misc]
-        """SigLIP on the whole grid, pixel shuffle, projection (Marafioti et al., 2025, "SmolVLM")."""
-
-        def __init__(self) -> None:
-            super().__init__()
-            self.tower, self.connector = model.model.vision_model, model.model.connector
-
-        def forward(self, image: Any) -> Any:
-            embeddings = self.tower.embeddings
-            patches = embeddings.patch_embedding(image).flatten(2).transpose(1, 2)
-            seen = self.tower.encoder(inputs_embeds=patches + embeddings.position_embedding.weight).last_hidden_state
-            return self.connector(self.tower.post_layernorm(seen))
-
-    def original(images: Any) -> Any:
-        return torch.stack(list(model.model.get_image_features(images[:, None]).pooler_output))
-
-    return original, StaticTower().eval()
-
-
-_WRAPPERS = {"SmolVLM2": _smolvlm}
 
 
 def _trace(wrapped: Any, spec: ModelSpec) -> ModelProto:
@@ -191,36 +172,29 @@ def _trace(wrapped: Any, spec: ModelSpec) -> ModelProto:
             dynamic_shapes={"image": {0: torch.export.Dim("batch")}},
             verbose=False,
         )
-    model: ModelProto = program.model_proto
-    return model
-
-
-def _slim(model: ModelProto) -> ModelProto:
-    """Fold constants and write the graph anew, without the lines of source and the paths that torch notes at every node."""
-    import onnxslim
-
-    slimmed: ModelProto = onnxslim.slim(model)
-    graph = slimmed.graph
+    traced: ModelProto = program.model_proto
+    graph = traced.graph
+    # torch notes at every node the lines of source that it comes from, with their paths.
     for node in graph.node:
         del node.metadata_props[:]
         node.doc_string = ""
-    return make_model(graph.node, weights_of(slimmed, graph.node), graph.input, graph.output, OPSET)
+    return make_model(graph.node, weights_of(traced, graph.node), graph.input, graph.output, OPSET)
 
 
 def _write_proved(target: Path, model: ModelProto, images: Array, wanted: Array) -> float:
     """Put the graph in place only if it gives the original's tokens; returns the largest difference."""
-    beside = target.with_name(f".{target.name}.unproved")
-    try:
-        write_atomic(beside, [model.SerializeToString()])
-        with open_session(beside, threads=1) as session:
+    with writing(target), tempfile.TemporaryDirectory(dir=target.parent, prefix=f".{target.name}-") as work:
+        unproved = Path(work) / target.name
+        save(model, unproved)
+        with open_session(unproved, threads=1) as session:
             # All pictures at once, and one alone: the number of pictures is open.
             largest = float(np.max([np.abs(session.run(images[:count]) - wanted[:count]).max() for count in (len(images), 1)]))
         # Not "greater than": a NaN must not pass.
         if not largest <= MAX_ABS:
             raise ModelError(f"the graph differs from the original by {largest:.1e}, at most {MAX_ABS:.0e} is allowed", hint=_REPORT)
-        beside.replace(target)
-    finally:
-        beside.unlink(missing_ok=True)
+        # Weights that lie beside it are in place before it is.
+        for file in sorted(Path(work).iterdir(), reverse=True):
+            file.replace(target.with_name(file.name))
     return largest
 
 

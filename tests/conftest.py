@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 from hypothesis import settings
+
+from tests.hub_stand_in import HubStandIn
 
 pytest_plugins = ["tests.leaks", "tests.isolation", "tests.skip_gate"]
 
@@ -30,6 +32,16 @@ def shared_data() -> Path:
     if not folder.is_dir():
         pytest.skip("shared data absent")
     return folder
+
+
+@pytest.fixture
+def hub(monkeypatch: pytest.MonkeyPatch) -> Iterator[HubStandIn]:
+    """An empty Hub of the test's own, which everything here takes for the Hub."""
+    for name in ("HF_HUB_OFFLINE", "HF_TOKEN", *(name for name in os.environ if name.lower().endswith("_proxy"))):
+        monkeypatch.delenv(name, raising=False)
+    with HubStandIn() as stand_in:
+        monkeypatch.setenv("HF_ENDPOINT", stand_in.address)
+        yield stand_in
 
 
 @pytest.fixture

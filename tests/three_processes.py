@@ -17,11 +17,11 @@ from edge_runtime.decisions import DecisionLog
 from edge_runtime.hosts.capture import Frame
 from edge_runtime.hosts.capture_process import CaptureProcess
 from edge_runtime.hosts.core_process import CoreProcess
-from edge_runtime.hosts.lanes import Language
 from edge_runtime.hosts.model_process import ModelProcess
 from edge_runtime.hosts.originals import TwoSizes
 from edge_runtime.hosts.workers import LogWork
 from edge_runtime.journal import ForgettingNote, Head, Journal
+from edge_runtime.models.generation import Language
 from edge_runtime.models.looker import Looker
 from edge_runtime.models.scripted import ScriptedLooker
 from edge_runtime.protocol import Command, Event, Message
@@ -158,6 +158,12 @@ class Three:
         {"capture": self.capture, "core": self.core, "model": self.model}[role].stop()  # type: ignore[attr-defined]
         self.threads[role].join(PATIENCE_S)
         assert not self.threads[role].is_alive()
+
+    def leave_models_to_a_process(self) -> None:
+        """End the model's thread and let go of its sockets, so that a process of its own can take its place."""
+        self.stop("model")
+        del self.threads["model"]
+        self.model._post.bus.close()
 
     def restart_core(self) -> None:
         """End the core, and begin another that knows nothing, as after a fault whose journal is lost."""

@@ -12,6 +12,7 @@ from devices.recording import Recording
 from edge_runtime.config import MS, Config, S
 from edge_runtime.hosts.capture import Frame
 from edge_runtime.hosts.host import Observer
+from edge_runtime.models.opening import only_looking
 from edge_runtime.models.scripted import ScriptedLooker
 from edge_runtime.protocol import Asked, Event, Look, Taught, WatchSet
 from edge_runtime.records import Concept
@@ -132,7 +133,7 @@ def run(
         recording(*(script or WORDS), has_gaze=has_gaze),
         out,
         config or Config(),
-        looker or ScriptedLooker(see),
+        only_looking(looker or ScriptedLooker(see)),
         observers=observers,
         gaze_delay_ns=gaze_delay_ns,
     ) as played:

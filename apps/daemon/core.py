@@ -19,18 +19,18 @@ from edge_runtime import __version__
 from edge_runtime.config import Config, S
 from edge_runtime.core import Core
 from edge_runtime.decisions import AbsentDecisions, DecisionLog
-from edge_runtime.errors import DeviceError, EdgeError
+from edge_runtime.errors import DeviceError
 from edge_runtime.hosts.core_process import CoreProcess
 from edge_runtime.hosts.resume import Resumed, resume
 from edge_runtime.hosts.run_log import RunLog
 from edge_runtime.hosts.workers import LogWork
 from edge_runtime.journal import AbsentJournal, ForgettingNote, Head, Journal
-from edge_runtime.models.bundle import load_bundle
+from edge_runtime.models.opening import capabilities_of
 from edge_runtime.records import Dropped
 from edge_runtime.transport.post import Post
 from edge_runtime.transport.routes import STATUS
 from edge_runtime.transport.statuses import Camera, Kept, Status
-from edge_runtime.types import Capabilities, Session
+from edge_runtime.types import Session
 
 _log = logging.getLogger(__name__)
 _CAMERA_NS = 4 * S
@@ -47,7 +47,7 @@ def run(spec: ChildSpec, post: Post, time_ns: Callable[[], int], ending: Ending)
         attend=msgspec.structs.replace(spec.config.attend, hfov_deg=hfov_deg),
         capture=msgspec.structs.replace(spec.config.capture, camera=masked(spec.config.capture.camera)),
     )
-    session = Session(_capabilities(config), has_gaze=spec.config.capture.gaze != "none" if camera is None else camera.has_gaze)
+    session = Session(capabilities_of(config.models), has_gaze=spec.config.capture.gaze != "none" if camera is None else camera.has_gaze)
     out = spec.state_folder
     with ExitStack() as stack:
         gone_on = _resume(out, config, session)
@@ -106,13 +106,6 @@ def _camera(post: Post, time_ns: Callable[[], int], ending: Ending) -> Camera | 
         if isinstance(status, Status) and status.camera is not None:
             return status.camera
     return None
-
-
-def _capabilities(config: Config) -> Capabilities:
-    try:
-        return load_bundle(config.models.bundle).capabilities
-    except EdgeError:
-        return Capabilities()  # the model's process says what is lacking
 
 
 def _resume(out: Path, config: Config, session: Session) -> Resumed | None:

@@ -9,15 +9,17 @@ from datetime import date
 from pathlib import Path
 from typing import NamedTuple
 
-from apps.field import bus, log, looks, minute, senses
+from apps.field import bus, log, looks, minute, senses, words
 from apps.field.machine import Watch, machine_of
 from apps.field.report import FORMAT, WORDS, Command, Cost, Report, Software, sealed
 from apps.field.software import providers, versions
 from apps.field.timing import QUICK, THOROUGH, Effort, Jobs, timed
 from apps.field.wording import NOT_KNOWN, bandwidth, load_of, name_of, told
-from edge_runtime.config import Config
+from edge_runtime.config import Config, ModelsConfig
 from edge_runtime.errors import BundleError, EdgeError
 from edge_runtime.models.bundle import Bundle, load_bundle
+from edge_runtime.models.opening import capabilities_of
+from edge_runtime.types import Capabilities
 
 Say = Callable[[str], None]
 
@@ -53,14 +55,14 @@ def measure(config: Config, *, quick: bool, today: date, say: Say, root: Path = 
     machine = machine_of(watch.tree)
     say(f"{name_of(machine)}, power mode {before.power_mode or NOT_KNOWN}, load {load_of(machine, before)}")
     bundle = _bundle(config, say)
-    costs, left_out = measure_groups(_groups(bundle, config.models.threads, quick=quick), QUICK if quick else THOROUGH, watch, say)
+    costs, left_out = measure_groups(_groups(bundle, config.models, quick=quick), QUICK if quick else THOROUGH, watch, say)
     command: Command = "edge-runtime field-report --quick" if quick else "edge-runtime field-report"
     report = Report(
         format=FORMAT,
         command=command,
         date=today.isoformat(),
         machine=machine,
-        software=Software(versions(), providers(), None if bundle is None else bundle.capabilities.bundle, config.models.threads),
+        software=Software(versions(), providers(), _bundles(config.models), config.models.threads),
         before=before,
         after=watch.state(),
         hottest_c=watch.hottest_c,
@@ -70,6 +72,12 @@ def measure(config: Config, *, quick: bool, today: date, say: Say, root: Path = 
         left_out=left_out,
     )
     return sealed(report)
+
+
+def _bundles(models: ModelsConfig) -> str | None:
+    """Names and versions of the models that are prepared."""
+    can = capabilities_of(models)
+    return None if can == Capabilities() else can.bundle
 
 
 def measure_groups(groups: Sequence[Group], effort: Effort, watch: Watch, say: Say) -> tuple[dict[str, Cost], dict[str, str]]:
@@ -120,13 +128,13 @@ def _bundle(config: Config, say: Say) -> Bundle | None:
         return None
 
 
-def _groups(bundle: Bundle | None, threads: int, *, quick: bool) -> tuple[Group, ...]:
+def _groups(bundle: Bundle | None, models: ModelsConfig, *, quick: bool) -> tuple[Group, ...]:
     no_models = "the models are not prepared" if bundle is None else "these models cannot do it"
-    look_jobs = _nothing if bundle is None else functools.partial(looks.jobs, bundle, threads)
+    look_jobs = _nothing if bundle is None else functools.partial(looks.jobs, bundle, models.threads)
     return (
         Group(("memcpy",), senses.memory_jobs),
         Group(("encode", "name", "read", "thumb"), look_jobs, no_models),
-        Group(("prefill", "generate"), _nothing, "there is no language model yet"),
+        _language(models),
         Group(("append", "search"), lambda: log.jobs(log.state_folder())),
         Group(("gaze",), senses.gaze_jobs),
         _compiled_gaze(quick=quick),
@@ -134,6 +142,13 @@ def _groups(bundle: Bundle | None, threads: int, *, quick: bool) -> tuple[Group,
         Group(("crop_request", "gaze_batch"), bus.jobs),
         Group(("core_event",), minute.jobs),
     )
+
+
+def _language(models: ModelsConfig) -> Group:
+    names = ("tower", "prefill", "generate")
+    if not models.vlm:
+        return Group(names, _nothing, "no bundle with a language model is named")
+    return Group(names, functools.partial(words.jobs, models), "this bundle cannot do it")
 
 
 def _compiled_gaze(*, quick: bool) -> Group:

@@ -20,6 +20,7 @@ from devices.recording import Recording
 from edge_runtime.config import Config, S
 from edge_runtime.core import Core
 from edge_runtime.hosts.capture import Frame
+from edge_runtime.models.opening import only_looking
 from edge_runtime.models.scripted import ScriptedLooker
 from edge_runtime.protocol import Asked, Command, Event, Look, Taught, WatchSet
 from edge_runtime.records import Concept
@@ -53,7 +54,10 @@ def played() -> tuple[list[Event], Config]:
     def keep(event: Event, commands: tuple[Command, ...], core: Core) -> None:
         events.append(event)
 
-    with tempfile.TemporaryDirectory() as out, play(_minute(), Path(out), Config(), ScriptedLooker(_see, CAN), observers=[keep]) as run:
+    with (
+        tempfile.TemporaryDirectory() as out,
+        play(_minute(), Path(out), Config(), only_looking(ScriptedLooker(_see, CAN)), observers=[keep]) as run,
+    ):
         return events, run.core.config
 
 

@@ -21,6 +21,7 @@ FORMAT = 1
 COPIED_BYTES = 64 * 1024 * 1024
 WORDS: dict[str, str] = {
     **{str(stage): words for stage, words in STAGES.items()},
+    "tower": "see a crop, for the language model",
     "memcpy": "copy 64 MiB of memory",
     "gaze": "label a gaze sample",
     "gaze_compiled": "label a gaze sample, compiled",

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from apps.report.run import Run
+from apps.report.thoughts import Thought, thoughts
 from edge_runtime.protocol import Command, Eye, Failed, Look, Looked, Record, Say, Taught, WatchSet
 from edge_runtime.records import Evidence, Sighting
 from edge_runtime.speech import Decision
@@ -76,6 +77,7 @@ class Chain:
         self.by_frame: dict[int, list[AskedLook]] = {}
         for asked in self.looks:
             self.by_frame.setdefault(asked.look.frame_seq, []).append(asked)
+        self.thoughts = thoughts(run)
         self.decisions = [c.decision for _, c in run.commands if isinstance(c, Record)]
         self.spoken = self._pair()
 
@@ -83,6 +85,11 @@ class Chain:
         """When a command was given: with the event that caused it, else as it says itself, else the start of the stream."""
         caused = self.times.get(index)
         return caused if caused is not None else told_ns(command) or self.run.origin_ns
+
+    def thought(self, spoken: Spoken) -> Thought | None:
+        """What a language model was asked for this sentence, the last time it was."""
+        question = spoken.say.response.question
+        return next((t for t in reversed(self.thoughts) if question and t.command.question == question and t.t_ns <= spoken.t_ns), None)
 
     def _pair(self) -> list[Spoken]:
         """Join every sentence to the decision recorded with it: same cause first, then the latest one with the same words."""

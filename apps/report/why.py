@@ -9,6 +9,7 @@ from apps.report.governor import checks
 from apps.report.markup import Markup, el, join
 from apps.report.overlay import picture
 from apps.report.pictures import Cells, Pool
+from apps.report.thoughts import shown, took
 from apps.report.wording import EYES, WHY, clock, many, span, words
 from edge_runtime.speech import Decision
 
@@ -56,6 +57,10 @@ class Explainer:
             rows += [self._glance(trail), self._look(trail), self._found(trail)]
         else:
             rows.append(_step("Evidence", ["Nothing is cited: the sentence says what is not known, or answers the wearer's own words."]))
+        thought = self.chain.thought(spoken)
+        if thought is not None:
+            rows.append(_step("Shown to the model", shown(thought)))
+            rows.append(_step("Thought about", took(thought)) if thought.pieces else None)
         if decision is not None:
             rows += [self._weighed(decision), self._held(spoken), _step("Governor", [checks(decision, answer=answer)])]
         rows.append(self._said(spoken, trail, answer=answer))

@@ -14,6 +14,7 @@ WHY = {
     "teach": "the wearer was showing something",
     "heartbeat": "nothing had been looked at for a while",
     "watch": "a watch waits for something in view",
+    "question": "the wearer asked a question",
 }
 """Reasons of a look."""
 

@@ -2,7 +2,7 @@
 
 Most frames are not encoded. A look is called for by, in this order: a lesson under way, text held under the gaze, a new
 stay of the gaze, a new scene, the heartbeat. What is looked at on and does not change is looked at less. Each look asks the look budget
-first; what the budget refuses is counted.
+first; what the budget refuses is counted. A question that a language model may be asked is looked at whatever the budget has left.
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ from edge_runtime.facts import Attended
 from edge_runtime.outbox import Outbox
 from edge_runtime.power import Power, Work, left, reduced
 from edge_runtime.protocol import (
+    Asked,
     BoardChanged,
     Event,
     Eye,
@@ -36,7 +37,7 @@ from edge_runtime.records import Dropped
 from edge_runtime.remember.lessons import LESSON_NS, Lesson
 from edge_runtime.remember.likeness import usable
 from edge_runtime.types import Percept, Region, Session, Vector
-from gaze.types import EyeEvent
+from gaze.types import EyeEvent, GazeSample
 
 _EYES = 8
 _BARE = 16
@@ -48,8 +49,18 @@ _STEADY_MOTION = 0.03
 """The same for a part of it, and for reading: small print smears sooner."""
 _SCENE_WAIT_NS = S
 """A new scene is looked at once the head is still, or after this long in any case."""
+_ASKED_NS = 2 * S
+"""A question is not about a frame that is older than this."""
 _EYE_GRACE_NS = 150_000_000
 """A provisional eye event is taken to go on for this long after its last report."""
+
+
+class Newest(msgspec.Struct, frozen=True):
+    """The newest moment that is complete, and the size of its frame."""
+
+    percept: Percept
+    width_px: int
+    height_px: int
 
 
 class AttendState(msgspec.Struct):
@@ -69,6 +80,7 @@ class AttendState(msgspec.Struct):
     lesson_ns: int = -(10**18)
     watches: list[str] = []
     power: Power = "full"
+    newest: Newest | None = None
 
 
 class Attend:
@@ -108,6 +120,9 @@ class Attend:
             case Eye():
                 self._eye(event.event)
                 return Attended()
+            case Asked():
+                self._look_for_question(event.t_ns, out)
+                return Attended()
             case Taught():
                 state.lesson = None if event.concept.views else Lesson(event.concept.name, event.t_ns)
             case Looked() if cause is not None:
@@ -124,7 +139,7 @@ class Attend:
                 # Frames that still wait for their gaze may show what is to be forgotten.
                 dropped = (Dropped("frame", "forgotten", len(state.pairing.waiting)),) if state.pairing.waiting else ()
                 state.pairing.waiting, state.glimpse, state.lesson = [], b"", None
-                state.stay, state.bare = None, []
+                state.stay, state.bare, state.newest = None, [], None
             case Tick():
                 if state.lesson is not None and event.t_ns - state.lesson.t_ns >= LESSON_NS:
                     state.lesson = None
@@ -162,6 +177,7 @@ class Attend:
             if self._rest(percept, pair.frame):
                 percept = msgspec.structs.replace(percept, stay=self.state.stays)
             percepts.append(percept)
+            self.state.newest = Newest(percept, pair.frame.width_px, pair.frame.height_px)
             if self._new_scene(percept):
                 boundary_ns = percept.t_capture_ns
             dropped += self._route(now_ns, percept, pair.frame, out)
@@ -249,29 +265,42 @@ class Attend:
 
     def _route(self, now_ns: int, percept: Percept, frame: FrameSeen, out: Outbox) -> tuple[Dropped, ...]:
         for why, parts, cost in self._wishes(percept, frame):
-            per_s = self._config.looks_per_s * self._left("looks")
-            if not budget.spend(self.state.budget, now_ns, cost, per_s=per_s, burst=self._config.look_burst):
+            if not budget.spend(self.state.budget, now_ns, cost, per_s=self._looks_per_s, burst=self._config.look_burst):
                 return (Dropped("look", "budget"),)
-            out.emit(
-                Look,
-                deadline_ns=now_ns + self._look_deadline_ns,
-                frame_seq=percept.frame_seq,
-                t_capture_ns=percept.t_capture_ns,
-                regions=parts,
-                why=why,
-                eye_id=percept.eye_id,
-            )
+            self._look(now_ns, percept, parts, why, out)
             self._note(why, percept)
         return ()
+
+    def _look_for_question(self, now_ns: int, out: Outbox) -> None:
+        """Look at what the wearer has before the eyes, for an answer that may have to be thought about."""
+        newest, config = self.state.newest, self._config
+        thinks = self._session.capabilities.language and self._left("thinking") > 0.0
+        if not thinks or newest is None or now_ns - newest.percept.t_capture_ns > _ASKED_NS:
+            return
+        percept, at = newest.percept, self._foveal(newest.percept.gaze, newest.width_px, newest.height_px)
+        part = at if at is not None else regions.shown(regions.centre(newest.width_px, newest.height_px))
+        budget.charge(self.state.budget, now_ns, 1.0, per_s=self._looks_per_s, burst=config.look_burst)
+        self._look(now_ns, percept, (part, regions.overview()), "question", out)
+        if at is not None:
+            self._note("fixation", percept)
+
+    def _look(self, now_ns: int, percept: Percept, parts: tuple[Region, ...], why: str, out: Outbox) -> None:
+        out.emit(
+            Look,
+            deadline_ns=now_ns + self._look_deadline_ns,
+            frame_seq=percept.frame_seq,
+            t_capture_ns=percept.t_capture_ns,
+            regions=parts,
+            why=why,
+            eye_id=percept.eye_id,
+        )
 
     def _wishes(self, percept: Percept, frame: FrameSeen) -> list[tuple[str, tuple[Region, ...], float]]:
         """What this moment calls for: reason, regions, cost in looks."""
         config, state, t_ns = self._config, self.state, percept.t_capture_ns
         wishes: list[tuple[str, tuple[Region, ...], float]] = []
         gaze, eye = percept.gaze, self._eye_at(t_ns)
-        at = None
-        if gaze is not None and gaze.x_norm is not None and gaze.y_norm is not None:
-            at = regions.foveal(gaze.x_norm, gaze.y_norm, frame.width_px, frame.height_px, config.hfov_deg, config.perifovea_deg)
+        at = self._foveal(gaze, frame.width_px, frame.height_px)
         everything = config.looks_per_s == 0.0
         lesson = state.lesson
         # A frame captured before the wearer spoke may show what was looked at before.
@@ -299,6 +328,15 @@ class Attend:
         if whole is not None:
             wishes.append(whole)
         return wishes
+
+    def _foveal(self, gaze: GazeSample | None, width_px: int, height_px: int) -> Region | None:
+        if gaze is None or gaze.x_norm is None or gaze.y_norm is None:
+            return None
+        return regions.foveal(gaze.x_norm, gaze.y_norm, width_px, height_px, self._config.hfov_deg, self._config.perifovea_deg)
+
+    @property
+    def _looks_per_s(self) -> float:
+        return self._config.looks_per_s * self._left("looks")
 
     def _left(self, work: Work) -> float:
         return left(self.state.power, work, watched=bool(self.state.watches))

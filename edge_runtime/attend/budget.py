@@ -24,12 +24,23 @@ def spend(state: BudgetState, now_ns: int, cost: float, *, per_s: float, burst: 
     """
     if per_s == 0.0:
         return True
+    _accrue(state, now_ns, per_s, burst)
+    if state.saved < cost:
+        return False
+    state.saved -= cost
+    return True
+
+
+def charge(state: BudgetState, now_ns: int, cost: float, *, per_s: float, burst: int) -> None:
+    """Spend ``cost`` looks whether they are there or not; what is owed then, at most a burst, is taken from those to come."""
+    if per_s > 0.0:
+        _accrue(state, now_ns, per_s, burst)
+        state.saved = max(-float(burst), state.saved - cost)
+
+
+def _accrue(state: BudgetState, now_ns: int, per_s: float, burst: int) -> None:
     if state.t_ns < 0:
         state.saved = float(burst)
     else:
         state.saved = min(float(burst), state.saved + (now_ns - state.t_ns) * 1e-9 * per_s)
     state.t_ns = now_ns
-    if state.saved < cost:
-        return False
-    state.saved -= cost
-    return True

@@ -49,6 +49,11 @@ def centre(width_px: int, height_px: int) -> Region:
     return Region("watch", Box(0.5 - half_w, 0.5 - half_h, 0.5 + half_w, 0.5 + half_h), ("vector", "labels", "thumb"))
 
 
+def shown(region: Region) -> Region:
+    """The same part of the picture, with all that a language model and memory take from it."""
+    return Region(region.kind, region.box, ("vector", "labels", "tokens", "thumb"))
+
+
 def tiles() -> tuple[Region, ...]:
     """Six overlapping tiles, two rows of three, for things that a watch waits for and the wearer does not look at."""
     lefts, tops = (0.0, 0.25, 0.5), (0.0, 0.5)

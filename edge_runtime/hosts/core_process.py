@@ -253,6 +253,7 @@ class CoreProcess(CoreLoop):
 
     def _forget_pixels(self, t_from_ns: int) -> None:
         self._capture.wish(ForgetFrames(t_from_ns=t_from_ns))
+        self._models.forget()
 
     def _erase(self, command: Erase, t_ns: int, step: tuple[Command, ...]) -> None:
         """Forget everywhere; a crash in the middle is made good by whoever goes on, because it is noted first."""

@@ -23,6 +23,7 @@ from edge_runtime.protocol import (
     Generate,
     Look,
     Looked,
+    Prompted,
     Record,
     Say,
     Search,
@@ -53,6 +54,8 @@ def _emptied(event: Event) -> Event:
             return msgspec.structs.replace(event, regions=())
         case Found():
             return msgspec.structs.replace(event, rows=(), places=())
+        case Prompted():
+            return msgspec.structs.replace(event, shown=())
         case Token():
             return msgspec.structs.replace(event, text="")
         case _:
@@ -70,6 +73,7 @@ class Cost:
     core_cpu_ns: int = 0
     model_cpu_ns: int = 0
     last_ns: int = 0
+    generations: int = 0
     failed_looks: dict[str, int] = field(default_factory=dict)
     dropped: list[Dropped] = field(default_factory=list)
     """What was let go outside the core: totals by what and reason."""
@@ -113,7 +117,7 @@ class Host:
         raise TypeError(f"{type(self).__name__} has no workers")
 
     def _forget_pixels(self, t_from_ns: int) -> None:
-        """Let go of frames captured at or after a time."""
+        """Let go of frames captured at or after a time, and of all that prompts have left in a language model."""
         raise TypeError(f"{type(self).__name__} has no frames")
 
     def _write(self, event: Event, commands: tuple[Command, ...]) -> None:

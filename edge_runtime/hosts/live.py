@@ -16,9 +16,10 @@ from edge_runtime.decisions import DecisionLog
 from edge_runtime.hosts.capture_side import CaptureSide
 from edge_runtime.hosts.core_loop import CoreLoop
 from edge_runtime.hosts.host import Observer, Work
-from edge_runtime.hosts.lanes import Language, ModelLane, StoreLane
+from edge_runtime.hosts.lanes import ModelLane, StoreLane
 from edge_runtime.hosts.workers import Workers
 from edge_runtime.journal import Journal
+from edge_runtime.models.generation import Language
 from edge_runtime.pixels import Picture
 from edge_runtime.protocol import Generate, Look
 from gaze import EyeEvents
@@ -58,7 +59,7 @@ class LiveHost(CoreLoop):
         origin_ns = now_ns()
         super().__init__(core, journal, decisions, observers=observers, time_ns=lambda: now_ns() - origin_ns)
         self._side = CaptureSide(workers.ring, eyes, self._inbox.put, self._inbox.count)
-        self._models = ModelLane(workers, language, self._inbox.put, self.time_ns)
+        self._models = ModelLane(workers, language, self._inbox.put, self.time_ns, self._inbox.count)
         self._store = StoreLane(workers, self._inbox.put, self.time_ns)
         self._thread = threading.Thread(target=self.run, name="core", daemon=True)
 
@@ -119,6 +120,7 @@ class LiveHost(CoreLoop):
 
     def _forget_pixels(self, t_from_ns: int) -> None:
         self._side.ring.forget(t_from_ns)
+        self._models.forget()
 
     def _cancel(self, target: int) -> None:
         super()._cancel(target)

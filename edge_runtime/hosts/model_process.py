@@ -12,19 +12,18 @@ from collections import deque
 from collections.abc import Callable
 
 from edge_runtime.config import S
-from edge_runtime.hosts.lanes import Language, ModelLane
+from edge_runtime.hosts.lanes import ModelLane
 from edge_runtime.hosts.metering import Meter
 from edge_runtime.hosts.remote_frames import RemoteFrames
 from edge_runtime.hosts.workers import LookWork
+from edge_runtime.models.generation import Language
 from edge_runtime.models.looker import Looker
-from edge_runtime.protocol import Done, Event, Failed, Generate, Look, Looked, Token
+from edge_runtime.protocol import Done, Event, Failed, Generate, Look, Looked, Prompted, Token
 from edge_runtime.records import Dropped
-from edge_runtime.transport.messages import Stop
+from edge_runtime.transport.messages import Stop, Taken
 from edge_runtime.transport.post import Call, MessageAnswerer, Post
-from edge_runtime.transport.routes import ENDINGS, LOOKED, LOOKS, ORDERS, PROMPTS, STATUS, WORDS
+from edge_runtime.transport.routes import ENDINGS, FORGETS, FORGOT, LOOKED, LOOKS, ORDERS, PROMPTS, STATUS, WORDS
 from edge_runtime.transport.statuses import Status
-
-_MOST_WAITING = 64
 
 
 class ModelProcess:
@@ -52,13 +51,12 @@ class ModelProcess:
         self._post, self._looker, self._trouble, self._time_ns, self._stuck_ns = post, looker, trouble, time_ns, stuck_ns
         self._meter = Meter()
         self._looks, self._prompts = post.answerer(LOOKS, LOOKED), post.answerer(PROMPTS, ENDINGS)
-        self._orders = post.receiver(ORDERS)
+        self._forgets, self._orders = post.answerer(FORGETS, FORGOT), post.receiver(ORDERS)
         self._words, self._status = post.sender(WORDS), post.sender(STATUS["model"])
         frames = RemoteFrames(post, time_ns, lambda age_ns: self._meter.age("crop", age_ns))
-        self._lane = ModelLane(LookWork(frames, looker), language, self._put, time_ns)
+        self._lane = ModelLane(LookWork(frames, looker), language, self._put, time_ns, self._count)
         self._calls: dict[int, tuple[MessageAnswerer, Call, int]] = {}
         self._done: deque[Event] = deque()
-        self._dropped: list[Dropped] = []
         self._stopping = threading.Event()
         self._newest_ns: int | None = None
 
@@ -71,7 +69,7 @@ class ModelProcess:
                 told_ns = self._time_ns()
                 if not self._stuck():
                     self._status.send(self._own_status())
-            self._post.wait([self._looks, self._prompts, self._orders], 0.25)
+            self._post.wait([self._looks, self._prompts, self._forgets, self._orders], 0.25)
             self._arrive()
             self._give()
         self._lane.stop()
@@ -90,6 +88,9 @@ class ModelProcess:
                 if isinstance(call.message, Look | Generate):
                     self._calls[call.message.id] = (answerer, call, self._time_ns())
                     self._lane.ask(call.message)
+        while (call := self._forgets.take()) is not None:
+            self._lane.forget()
+            self._forgets.answer(call, Taken())
         for number, (answerer, call, _) in list(self._calls.items()):
             if not answerer.wants(call):
                 # Its outcome is nobody's: a look under way is done to its end, and its answer is dropped by the bus.
@@ -102,10 +103,14 @@ class ModelProcess:
         self._done.append(event)
         self._post.bus.wake()
 
+    def _count(self, drop: Dropped) -> None:
+        """Called in the lane's thread."""
+        self._post.count([drop])
+
     def _give(self) -> None:
         while self._done:
             event = self._done.popleft()
-            if isinstance(event, Token):
+            if isinstance(event, Prompted | Token):
                 self._words.send(event)
                 continue
             if not isinstance(event, Looked | Done | Failed):
@@ -114,6 +119,8 @@ class ModelProcess:
             if answerer is None or call is None:
                 self._post.count([Dropped("result", "late")])
                 continue
+            if isinstance(event, Done):
+                self._meter.count("generations")
             if isinstance(event, Looked):
                 self._meter.count("looks")
                 self._meter.age("look", self._time_ns() - event.t_capture_ns)

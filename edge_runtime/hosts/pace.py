@@ -7,13 +7,14 @@ whose deadline passed while it waited is not begun. Only that time is stream tim
 from __future__ import annotations
 
 from collections import Counter, deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 
 import msgspec
 
 from edge_runtime.boards import Board, Stage
 from edge_runtime.hosts.lanes import MOST_LOOKS
-from edge_runtime.protocol import Append, Failed, Look, Looked, Search
+from edge_runtime.protocol import Append, Failed, Generate, Look, Looked, Search
+from edge_runtime.records import ShownTokens
 from edge_runtime.types import Capabilities, Want
 
 _STAGE_OF: tuple[tuple[Stage, tuple[Want, ...], str], ...] = (
@@ -23,6 +24,8 @@ _STAGE_OF: tuple[tuple[Stage, tuple[Want, ...], str], ...] = (
     ("thumb", ("thumb",), ""),
 )
 """What costs what: stage, the wishes it serves together, and the capability without which it is left out."""
+
+_TOKEN_CHARS = 4
 
 
 class Pace:
@@ -52,6 +55,14 @@ class Pace:
     def log_ns(self, command: Append | Search) -> int:
         """How long the log takes."""
         return self._take("append", len(command.rows)) if isinstance(command, Append) else self._take("search")
+
+    def prompt_ns(self, command: Generate, shown: Sequence[ShownTokens]) -> int:
+        """How long a prompt takes to be read, all of it: what is shown, and its words at four characters a token."""
+        return self._take("prefill", sum(tokens.count for tokens in shown) + -(-len(command.prompt) // _TOKEN_CHARS))
+
+    def token_ns(self) -> int:
+        """How long a piece of an answer takes to be written."""
+        return self._take("generate")
 
     def _take(self, stage: Stage, times: int = 1) -> int:
         self.used[stage] += times

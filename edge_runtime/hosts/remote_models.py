@@ -6,14 +6,20 @@ come with the deadline, so it is given up at once.
 
 from __future__ import annotations
 
+import itertools
 from collections import deque
 from collections.abc import Callable
 
+from edge_runtime.config import MS, S
 from edge_runtime.hosts.lanes import MOST_LOOKS
 from edge_runtime.protocol import Event, Failed, Generate, Look, Message
+from edge_runtime.transport.messages import ForgetPrompts
 from edge_runtime.transport.post import MessageAsker, Outcome, Post
-from edge_runtime.transport.routes import ENDINGS, LOOKED, LOOKS, PROMPTS, WORDS
+from edge_runtime.transport.routes import ENDINGS, FORGETS, FORGOT, LOOKED, LOOKS, PROMPTS, WORDS
 from edge_runtime.transport.wire import WireError
+
+_PATIENCE_NS = 2 * S
+_AGAIN_NS = 200 * MS
 
 
 class RemoteModels:
@@ -32,13 +38,17 @@ class RemoteModels:
         self._looks = post.asker(LOOKS, LOOKED)
         self._prompts = post.asker(PROMPTS, ENDINGS)
         self._words = post.receiver(WORDS)
-        self.ends = (self._looks, self._prompts, self._words)
+        self._forgets = post.asker(FORGETS, FORGOT)
+        self.ends = (self._looks, self._prompts, self._words, self._forgets)
         self._put = put
         self._time_ns = time_ns
         self._waiting: deque[Look] = deque()
         self._asked: deque[Generate] = deque()
         self._looking: Look | None = None
         self._talking: Generate | None = None
+        self._numbers = itertools.count(1)
+        self._to_forget = False
+        self._forget_again_ns = 0
 
     def ask(self, command: Look | Generate) -> None:
         """Hand in work. A look pushes out the oldest that waits. A question goes before a generation that nobody asked for."""
@@ -64,20 +74,33 @@ class RemoteModels:
             self._talking = None
         self._begin()
 
+    def forget(self) -> None:
+        """Have what prompts have left there let go; asked for until it is acknowledged, or the process that held it is gone."""
+        self._to_forget = True
+        self._have_forgotten()
+
     def arrive(self) -> None:
         """Take what has come, and hand it on."""
-        while (word := self._words.take()) is not None:
-            self._put_event(word)
+        if (forgot := self._forgets.take()) is not None and forgot.message is None:
+            self._to_forget, self._forget_again_ns = True, self._time_ns() + _AGAIN_NS
+        self._have_forgotten()
         while (outcome := self._looks.take()) is not None:
             self._looking = None
             self._settle(outcome)
+        endings = []
         while (outcome := self._prompts.take()) is not None:
             self._talking = None
-            self._settle(outcome)
+            endings.append(outcome)
+        # Words and endings come by different ways: only after an ending has been taken are the words before it surely there.
+        while (word := self._words.take()) is not None:
+            self._put_event(word)
+        for ending in endings:
+            self._settle(ending)
         self._begin()
 
     def restarted(self) -> None:
-        """The model process was started again: what it was asked before it has never heard of."""
+        """The model process was started again: what it was asked before it has never heard of, and nothing is left in it."""
+        self._to_forget = False
         if self._looking is not None and self._looks.cancel(self._looking.id):
             self._fail(self._looking.id, "restart")
             self._looking = None
@@ -86,6 +109,12 @@ class RemoteModels:
         self._begin()
 
     # ------------------------------------------------------------ inside
+
+    def _have_forgotten(self) -> None:
+        now_ns = self._time_ns()
+        if self._to_forget and now_ns >= self._forget_again_ns:
+            missing = self._forgets.ask(next(self._numbers), now_ns + _PATIENCE_NS, ForgetPrompts())
+            self._to_forget, self._forget_again_ns = missing is not None, now_ns + _AGAIN_NS
 
     def _begin(self) -> None:
         while self._looking is None and self._waiting:

@@ -19,8 +19,10 @@ from edge_runtime.decisions import DecisionLog
 from edge_runtime.hosts.capture import Frame
 from edge_runtime.hosts.host import TICK_NS, Cost, Host, Observer, Work
 from edge_runtime.hosts.pace import Pace, PacedLooks
+from edge_runtime.hosts.words import InlineWords
 from edge_runtime.hosts.workers import Workers
 from edge_runtime.journal import Journal
+from edge_runtime.models.generation import Language
 from edge_runtime.protocol import (
     Append,
     Erase,
@@ -57,7 +59,8 @@ class ReplayHost(Host):
         journal: Takes every step.
         decisions: Takes every decision.
         eyes: The eye-event detector; ``None`` without gaze.
-        pace: How late looks and the log answer; ``None`` for at once.
+        language: Generates text; ``None`` where no language model is loaded.
+        pace: How late looks, words and the log answer; ``None`` for at once.
         observers: Called after every step, for a report or a test; they must not keep the pixels of what is forgotten.
     """
 
@@ -69,6 +72,7 @@ class ReplayHost(Host):
         decisions: DecisionLog,
         *,
         eyes: EyeEvents | None,
+        language: Language | None = None,
         pace: Pace | None = None,
         observers: Sequence[Observer] = (),
     ) -> None:
@@ -77,6 +81,7 @@ class ReplayHost(Host):
         self._eyes = eyes
         self._pace = pace
         self._looks = None if pace is None else PacedLooks(pace, workers.looker.capabilities, self._look)
+        self._words = InlineWords(language, pace)
         self._log_free_ns = 0
         self._tick_ns = 0
         self._luma: pixels.Luma | None = None
@@ -172,16 +177,28 @@ class ReplayHost(Host):
             case Erase():
                 self._log(self._workers.erase(command, t_ns), 0)
             case Generate():
-                self._later(Failed(t_ns=t_ns, answers=command.id, reason="unsupported", detail="no language model is loaded"))
+                self._generate(command, t_ns)
 
     def _cancel(self, target: int) -> None:
         if self._looks is not None and self._looks.cancel(target):
             self.cost.drop(Dropped("look", "cancelled"))
         elif self._looks is None or target != self._looks.under_way:
             super()._cancel(target)
+            self._words.cancel(target)
 
     def _forget_pixels(self, t_from_ns: int) -> None:
         self._workers.ring.forget(t_from_ns)
+        self._words.forget()
+
+    def _generate(self, command: Generate, t_ns: int) -> None:
+        begun_ns = time.process_time_ns()
+        said = self._words.generate(command, t_ns)
+        self.cost.model_cpu_ns += time.process_time_ns() - begun_ns
+        self.cost.generations += 1
+        for drop in said.dropped:
+            self.cost.drop(drop)
+        for event in said.events:
+            self._later(event)
 
     def _look(self, command: Look, t_ns: int) -> Looked | Failed:
         begun_ns = time.process_time_ns()

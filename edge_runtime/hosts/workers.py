@@ -46,7 +46,7 @@ class LookWork(Generic[F]):
             crops = [Crop(region, picture) for region, picture in zip(command.regions, pictures, strict=True)]
             regions = self.looker.look(command, crops)
         except EdgeError as error:
-            return _failed(command.id, t_ns, error)
+            return failed(command.id, t_ns, error)
         return Looked(t_ns=t_ns, answers=command.id, frame_seq=command.frame_seq, t_capture_ns=command.t_capture_ns, regions=regions)
 
 
@@ -61,14 +61,14 @@ class LogWork:
         try:
             return Stored(t_ns=t_ns, answers=command.id, receipt=self.store.append(command.rows))
         except EdgeError as error:
-            return _failed(command.id, t_ns, error)
+            return failed(command.id, t_ns, error)
 
     def search(self, command: Search, t_ns: int) -> Found | Failed:
         """Ask the log."""
         try:
             rows, places = self.store.search(command.query)
         except EdgeError as error:
-            return _failed(command.id, t_ns, error)
+            return failed(command.id, t_ns, error)
         return Found(t_ns=t_ns, answers=command.id, rows=rows, places=places)
 
     def erase(self, command: Erase, t_ns: int) -> Erased | Failed:
@@ -76,7 +76,7 @@ class LogWork:
         try:
             return Erased(t_ns=t_ns, answers=command.id, receipt=self.store.erase(command.scope, command.sightings, command.rows))
         except EdgeError as error:
-            return _failed(command.id, t_ns, error)
+            return failed(command.id, t_ns, error)
 
 
 @dataclass(frozen=True)
@@ -84,5 +84,6 @@ class Workers(LogWork, LookWork[FrameRing]):
     """Both, in one process: ``Workers(ring, looker, store)``."""
 
 
-def _failed(command: int, t_ns: int, error: EdgeError) -> Failed:
+def failed(command: int, t_ns: int, error: EdgeError) -> Failed:
+    """The answer to a command that an error kept from being carried out; the name of the error is the reason."""
     return Failed(t_ns=t_ns, answers=command, reason=type(error).__name__.lower(), detail=str(error))

@@ -6,7 +6,8 @@ costs only itself. The head carries a snapshot of the core, so that a journal wh
 middle was forgotten, still replays exactly.
 
 No pixels are written unless recording is on: thumbnails keep their size and lose their bytes. Tokens are written beside the
-segment (``NNNNNN.tokens``, raw float16 in the order of the looks) and may be missing.
+segment (``NNNNNN.tokens``, raw float16 in the order of the looks) and may be missing. What a language model is given of them is not
+written again: what it made of them is in the events.
 """
 
 from __future__ import annotations
@@ -22,7 +23,7 @@ import msgspec
 from edge_runtime import codec
 from edge_runtime.config import Config
 from edge_runtime.errors import JournalError
-from edge_runtime.protocol import Append, Command, Event, Looked, Message
+from edge_runtime.protocol import Append, Command, Event, Generate, Looked, Message
 from edge_runtime.records import Row
 from edge_runtime.types import LookedRegion, Session, Thumb
 
@@ -125,6 +126,8 @@ def without_blobs(message: M, *, keep_pixels: bool) -> M:
     """The message as a journal keeps it: tokens without their numbers, and thumbnails without bytes unless pixels are kept."""
     if isinstance(message, Looked):
         return msgspec.structs.replace(message, regions=tuple(_bare_region(region, keep_pixels) for region in message.regions))
+    if isinstance(message, Generate):
+        return msgspec.structs.replace(message, looks=tuple(_bare_region(region, keep_pixels) for region in message.looks), slab=None)
     if isinstance(message, Append) and not keep_pixels:
         return msgspec.structs.replace(message, rows=tuple(_bare_row(row) for row in message.rows))
     return message

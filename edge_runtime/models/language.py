@@ -165,7 +165,8 @@ class LanguageModel(Protocol):
         What is left has seen what was taken out, so this is an approximation, as in StreamingLLM (arXiv:2309.17453).
 
         Raises:
-            Refused: The engine cannot move positions here, a picture would be cut, or the rows are shared with a fork.
+            Refused: The engine cannot move positions here, the rows are shared with a fork, or a picture would be cut whose rows have
+                no position of their own (in the plane) or have seen one another (not causal).
         """
         ...
 

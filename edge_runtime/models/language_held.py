@@ -10,11 +10,15 @@ from edge_runtime.models.language import Refused
 
 @dataclass
 class Span:
-    """A stretch of text, or one picture (no tokens)."""
+    """A stretch of text, or one picture (no tokens).
+
+    A picture is ``loose`` where each of its rows has a position of its own and has seen only those before it: rows may be taken out of it.
+    """
 
     start: int
     stop: int
     tokens: list[int] | None
+    loose: bool = False
 
 
 @dataclass
@@ -43,9 +47,9 @@ class Held:
         last.tokens.extend(tokens)
         last.stop += len(tokens)
 
-    def add_picture(self, positions: int) -> None:
-        """Note a picture that was read at the end, and how many positions it takes."""
-        self.spans.append(Span(self.end, self.end + positions, None))
+    def add_picture(self, positions: int, *, loose: bool = False) -> None:
+        """Note a picture that was read at the end, how many positions it takes, and whether its rows are loose."""
+        self.spans.append(Span(self.end, self.end + positions, None, loose))
 
     def common(self, tokens: Sequence[int]) -> int:
         """How many of these tokens come first, in text that nothing was taken out of."""
@@ -72,16 +76,16 @@ class Held:
         """Forget a stretch and move up what comes behind it.
 
         Raises:
-            Refused: It is no stretch of the sequence, or would cut a picture.
+            Refused: It is no stretch of the sequence, or would cut a picture whose rows belong together.
         """
         if not 0 <= start < stop <= self.end:
             raise Refused(f"{start} to {stop} is no stretch of a sequence of {self.end}", hint="evict what was read")
-        self._outside_pictures(start)
-        self._outside_pictures(stop)
+        self._outside_pictures(start, loose_too=False)
+        self._outside_pictures(stop, loose_too=False)
         before = [_part(span, span.start, min(span.stop, start)) for span in self.spans if span.start < start]
         behind = [_part(span, max(span.start, stop), span.stop) for span in self.spans if span.stop > stop]
         gone = stop - start
-        self.spans = [*before, *(Span(span.start - gone, span.stop - gone, span.tokens) for span in behind)]
+        self.spans = [*before, *(Span(span.start - gone, span.stop - gone, span.tokens, span.loose) for span in behind)]
         if behind:
             self.whole_to = start if self.whole_to is None else min(start, self.whole_to)
 
@@ -89,12 +93,12 @@ class Held:
         """Return another account of the same."""
         return Held([_part(span, span.start, span.stop) for span in self.spans], self.whole_to)
 
-    def _outside_pictures(self, position: int) -> None:
+    def _outside_pictures(self, position: int, *, loose_too: bool = True) -> None:
         for span in self.spans:
-            if span.tokens is None and span.start < position < span.stop:
+            if span.tokens is None and span.start < position < span.stop and (loose_too or not span.loose):
                 raise Refused(f"position {position} lies inside the picture {span.start} to {span.stop}", hint="take the whole picture")
 
 
 def _part(span: Span, start: int, stop: int) -> Span:
     tokens = None if span.tokens is None else span.tokens[start - span.start : stop - span.start]
-    return Span(start, stop, tokens)
+    return Span(start, stop, tokens, span.loose)

@@ -117,9 +117,7 @@ class LlamaModel:
             raise ModelError(f"a picture of {list(picture.rows.shape)} does not fit {limits}", hint=hint)
         positions, length = np.arange(start, start + len(picture.rows), dtype=np.int32), len(picture.rows)
         if can.positions == "plane":
-            if picture.grid is None:
-                raise ModelError("this model wants to know where in the plane a picture's rows lie", hint="give the picture its grid")
-            positions, length = plane_positions(picture.grid, start), max(picture.grid)
+            positions, length = plane_positions(picture, start), picture.plane_length
         self._api.llama_set_causal_attn(self._open(), picture.causal)
         try:
             with self._all_or_nothing(sequence):
@@ -127,7 +125,26 @@ class LlamaModel:
                 self._logits[sequence] = self._chances(-1)
         finally:
             self._api.llama_set_causal_attn(self._context, True)
-        held.add_picture(length)
+        held.add_picture(length, loose=can.positions == "line" and picture.causal)
+
+    @property
+    def pointer(self) -> Any:
+        """The library's own model, for other parts of llama.cpp."""
+        self._open()
+        return self._model
+
+    def extend_by(self, sequence: int, reader: Callable[[Any, int], int]) -> None:
+        """Let another part of llama.cpp read at the end of a sequence; for comparisons. The account keeps it as one picture.
+
+        Args:
+            sequence: Where it goes.
+            reader: Called with the library's context and the position that comes next; returns the position behind what it read.
+        """
+        held, context = self._of(sequence), self._open()
+        with self._all_or_nothing(sequence):
+            behind = reader(context, held.end)
+            self._logits[sequence] = self._chances(-1)
+        held.add_picture(behind - held.end)
 
     def fork(self, source: int, target: int) -> None:
         """Let ``target`` hold what ``source`` holds; see :class:`LanguageModel`."""
@@ -218,6 +235,14 @@ class LlamaModel:
         """The chance of each of these tokens to be next: float64 [n]; see :class:`LanguageModel`."""
         self._vocabulary.check(tokens)
         return np.exp(_log_chances(self._next(sequence))[list(tokens)])
+
+    def logits(self, sequence: int) -> Logits:
+        """What the model says of every token to be next, before it is made into chances: float32 [vocabulary]; for comparisons.
+
+        Raises:
+            Refused: As :meth:`probs`.
+        """
+        return np.array(self._next(sequence), np.float32)
 
     def nll(self, sequence: int, tokens: Sequence[int]) -> npt.NDArray[np.float64]:
         """How unlikely these tokens would be as what comes next: float64 [n]; see :class:`LanguageModel`."""

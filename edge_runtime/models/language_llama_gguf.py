@@ -20,16 +20,32 @@ from edge_runtime.errors import BundleError
 
 _NUMBERS = {0: "<u1", 1: "<i1", 2: "<u2", 3: "<i2", 4: "<u4", 5: "<i4", 6: "<f4", 7: "<u1", 10: "<u8", 11: "<i8", 12: "<f8"}
 _BOOL, _STRING, _ARRAY = 7, 8, 9
-# Numbers in a block, and its bytes, by ggml's number of the type. One that is not here is newer than this list; its size is not checked.
-_BLOCKS = {
+BLOCKS = {
     **{0: (1, 4), 1: (1, 2), 2: (32, 18), 3: (32, 20), 6: (32, 22), 7: (32, 24), 8: (32, 34), 9: (32, 36)},
     **{10: (256, 84), 11: (256, 110), 12: (256, 144), 13: (256, 176), 14: (256, 210), 15: (256, 292)},
     **{16: (256, 66), 17: (256, 74), 18: (256, 98), 19: (256, 50), 20: (32, 18), 21: (256, 110), 22: (256, 82), 23: (256, 136)},
     **{24: (1, 1), 25: (1, 2), 26: (1, 4), 27: (1, 8), 28: (1, 8), 29: (256, 56), 30: (1, 2), 34: (256, 54), 35: (256, 66), 39: (32, 17)},
 }
+"""Numbers in a block, and its bytes, by ggml's number of the type. One that is not here is newer than the list; its size is not checked."""
+_TOKENS = "tokenizer.ggml.tokens"
 _MOST_TEXT = 1 << 24
 _MOST_ITEMS = 1 << 26
 _TAIL = 1 << 20
+
+
+@dataclass(frozen=True)
+class GgufTensor:
+    """A tensor of a GGUF file.
+
+    Attributes:
+        name: Such as ``"blk.0.ffn_down.weight"``.
+        shape: The length of a row first.
+        kind: ggml's number of its type.
+    """
+
+    name: str
+    shape: tuple[int, ...]
+    kind: int
 
 
 @dataclass(frozen=True)
@@ -39,12 +55,14 @@ class GgufHead:
     Attributes:
         path: The file.
         values: Metadata. Of a list of strings only its length is kept, of numbers a tuple.
+        tensors: Its tensors, in the order of the file.
         weight_bytes: Bytes of the tensors.
         fingerprint: Hash of the head and of the file's last MiB: tells models apart without reading them whole.
     """
 
     path: Path
     values: dict[str, Any]
+    tensors: tuple[GgufTensor, ...]
     weight_bytes: int
     fingerprint: str
 
@@ -56,7 +74,7 @@ class GgufHead:
     @property
     def vocabulary(self) -> int:
         """Tokens of the tokenizer."""
-        count = self.values.get("tokenizer.ggml.tokens", 0)
+        count = self.values.get(_TOKENS, 0)
         return count if isinstance(count, int) else 0
 
     def numbers(self, key: str, default: int = 0) -> tuple[int, ...]:
@@ -115,39 +133,42 @@ class _Reader:
         values = {}
         for _ in range(self._few(count)):
             key = self._text()
-            values[key] = self._value(self._number("<I"))
+            values[key] = self._value(key, self._number("<I"))
         if not isinstance(values.get("general.architecture"), str):
             raise self._wrong("does not say what family of models it is of")
         alignment = values.get("general.alignment", 32)
         if not isinstance(alignment, int) or alignment < 1:
             raise self._wrong(f"is damaged: tensors aligned to {alignment}")
-        ends = [self._tensor_end() for _ in range(self._few(tensors))]
+        table = [self._tensor() for _ in range(self._few(tensors))]
         start = math.ceil(self._file.tell() / alignment) * alignment
-        if start + max(ends, default=0) > self._size:
-            missing = start + max(ends) - self._size
-            raise self._wrong(f"is cut off: {missing} of its {start + max(ends)} bytes are missing")
-        return GgufHead(self._path, values, self._size - start, self._fingerprint())
+        end = start + max((end for _, end in table), default=0)
+        if end > self._size:
+            raise self._wrong(f"is cut off: {end - self._size} of its {end} bytes are missing")
+        return GgufHead(self._path, values, tuple(tensor for tensor, _ in table), self._size - start, self._fingerprint())
 
     def _fingerprint(self) -> str:
         self._file.seek(max(0, self._size - _TAIL))
         self._hash.update(self._file.read())
         return self._hash.hexdigest()
 
-    def _tensor_end(self) -> int:
-        self._text()
-        shape = [self._number("<Q") for _ in range(self._few(self._number("<I")))]
+    def _tensor(self) -> tuple[GgufTensor, int]:
+        """A tensor, and where its numbers end."""
+        name = self._text()
+        shape = tuple(self._number("<Q") for _ in range(self._few(self._number("<I"))))
         kind, offset = self._number("<I"), self._number("<Q")
-        numbers, size = _BLOCKS.get(kind, (1, 0))
-        return offset + math.prod(shape) // numbers * size
+        numbers, size = BLOCKS.get(kind, (1, 0))
+        return GgufTensor(name, shape, kind), offset + math.prod(shape) // numbers * size
 
-    def _value(self, kind: int) -> Any:
+    def _value(self, key: str, kind: int) -> Any:
         if kind == _STRING:
             return self._text()
         if kind == _ARRAY:
             item, count = self._number("<I"), self._few(self._number("<Q"))
             if item == _STRING:
-                for _ in range(count):
-                    self._text()
+                texts = {self._letters() for _ in range(count)}
+                # The engine ends the process over a token that is there twice.
+                if key == _TOKENS and len(texts) < count:
+                    raise self._wrong(f"has {count - len(texts)} of its {count} tokens twice")
                 return count
             return tuple(self._numbers(item, count))
         value = self._numbers(kind, 1)[0]
@@ -161,10 +182,13 @@ class _Reader:
         return values
 
     def _text(self) -> str:
+        return self._letters().decode("utf-8", "replace")
+
+    def _letters(self) -> bytes:
         size = self._number("<Q")
         if size > _MOST_TEXT:
             raise self._wrong(f"is damaged: a text of {size} bytes in its head")
-        return self._bytes(size).decode("utf-8", "replace")
+        return self._bytes(size)
 
     def _number(self, code: str) -> int:
         return int(struct.unpack(code, self._bytes(struct.calcsize(code)))[0])

@@ -42,6 +42,20 @@ class Library:
         if level == _ERROR:
             self._said.append(text.decode("utf-8", "replace").strip())
 
+    def mtmd(self) -> Any:
+        """The functions by which llama.cpp sees for itself, as in mtmd.h and mtmd-helper.h.
+
+        Raises:
+            MissingExtra: llama-cpp-python was built without them.
+        """
+        try:
+            from llama_cpp import mtmd_cpp
+        except (ImportError, OSError, RuntimeError) as error:
+            raise MissingExtra(f"llama-cpp-python was built without mtmd ({error})", hint="build it again: scripts/llm_wheel") from error
+        for listen in (mtmd_cpp.mtmd_log_set, mtmd_cpp.mtmd_helper_log_set):
+            listen(self._listener, ctypes.c_void_p(0))
+        return mtmd_cpp
+
     def complaint(self) -> str:
         """What it last complained of, in its own words, and forget it; ``"no reason given"`` if it did not."""
         # The first complaint is the reason, those after it say who passed it on.

@@ -124,14 +124,14 @@ def _check_settings(head: GgufHead, settings: LlamaSettings) -> None:
 
 
 def _check_room(head: GgufHead, settings: LlamaSettings) -> None:
-    room = _available_bytes() if settings.room_bytes is None else settings.room_bytes
+    room = available_bytes() if settings.room_bytes is None else settings.room_bytes
     needed = needed_bytes(head, settings)
     if room is not None and needed > room:
         hint = "set fewer context rows, take a smaller model, or end other programs"
         raise DeviceError(f"{head.path.name} would take about {megabytes(needed)}, and {megabytes(room)} are free", hint=hint)
 
 
-def _available_bytes() -> int | None:
+def available_bytes() -> int | None:
     """Memory that the machine has left; ``None`` where it does not say."""
     try:
         lines = _MEMINFO.read_text(encoding="ascii").splitlines()

@@ -1,16 +1,19 @@
-"""Replies: a language model as the lane of a live run wants it, with prompts that are read only as far as they are new."""
+"""Replies: a language model without eyes as the lane of a live run wants it, with prompts that are read only as far as they are new."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Sequence
 
 from edge_runtime.errors import ModelError
+from edge_runtime.models.generation import Generation
 from edge_runtime.models.language import LanguageModel, Refused, Sampling
 from edge_runtime.protocol import Generate
 
 
 class Replies:
     """Answers :class:`Generate` commands in one sequence; what a prompt has in common with the last one is not read again.
+
+    Nothing is shown beside the words. Keeps :class:`~edge_runtime.models.generation.Language`.
 
     Args:
         model: The language model.
@@ -31,12 +34,23 @@ class Replies:
         self.tokens_read = 0
         self.tokens_kept = 0
 
-    def generate(self, command: Generate) -> Iterator[str]:
-        """Yield the answer piece by piece; closing the iterator stops the work.
+    def generate(self, command: Generate) -> Generation:
+        """Begin an answer; the prompt is read when its first piece is taken.
 
-        Raises:
-            ModelError: The model refuses; :class:`~edge_runtime.models.language.ContextFull` where the prompt is too long.
+        The pieces raise :class:`~edge_runtime.errors.ModelError` where the model refuses, and
+        :class:`~edge_runtime.models.language.ContextFull` where the prompt is too long.
         """
+        return Generation(self._pieces(command))
+
+    def interrupt(self) -> None:
+        """Give up reading that is under way, from any thread."""
+        self._model.interrupt()
+
+    def forget(self) -> None:
+        """Let go of the last prompt and its answer."""
+        self._model.clear(self._sequence)
+
+    def _pieces(self, command: Generate) -> Generator[str, None, None]:
         before, after = (self._model.tokenize(part, special=True) for part in (self._before, self._after))
         tokens = (*before, *self._model.tokenize(command.prompt), *after)
         kept = reread(self._model, self._sequence, tokens)

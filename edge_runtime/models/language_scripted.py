@@ -94,7 +94,8 @@ class ScriptedModel:
         elif can.positions == "plane" and what.grid is None:
             raise ModelError("this model wants to know where in the plane a picture's rows lie", hint="give the picture its grid")
         else:
-            held.add_picture(rows if can.positions == "line" or what.grid is None else max(what.grid))
+            on_a_line = can.positions == "line"
+            held.add_picture(rows if on_a_line else what.plane_length, loose=on_a_line and what.causal)
         self.rows_read += rows
 
     def fork(self, source: int, target: int) -> None:

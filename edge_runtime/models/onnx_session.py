@@ -1,4 +1,8 @@
-"""ONNX Runtime, and the only door to it: one network opened for inference on the CPU, with threads that do not spin."""
+"""ONNX Runtime, and the only door to it: one network opened for inference, with threads that do not spin.
+
+Asked for a provider that it cannot start, ONNX Runtime prints to standard error and gives a session on the processor, ten times slower,
+without a word to the program. Its list of available providers is no evidence either. So what really runs is looked at after opening.
+"""
 
 from __future__ import annotations
 
@@ -10,10 +14,10 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from edge_runtime.errors import BundleError, MissingExtra, ModelError
+from edge_runtime.errors import BundleError, ConfigError, MissingExtra, ModelError
+from edge_runtime.models.onnx_providers import CPU, CPU_NAME, Provider
 
 Array = npt.NDArray[np.float32]
-PROVIDER = "CPUExecutionProvider"
 
 
 class Session:
@@ -22,12 +26,20 @@ class Session:
     Args:
         inner: ONNX Runtime's own session.
         path: The file it was opened from.
+        fell_back: As :attr:`fell_back`.
+
+    Attributes:
+        path: The file it was opened from.
+        provider: What runs it.
+        fell_back: Why it does not run on what was asked for, in words; ``""`` if it does.
     """
 
-    def __init__(self, inner: Any, path: Path) -> None:
+    def __init__(self, inner: Any, path: Path, fell_back: str = "") -> None:
         self._inner = inner
         self._input: str = inner.get_inputs()[0].name
         self.path = path
+        self.provider: str = inner.get_providers()[0]
+        self.fell_back = fell_back
 
     def run(self, value: Array) -> Array:
         """Run the network once.
@@ -78,9 +90,6 @@ class Session:
 def open_session(path: Path, threads: int) -> Session:
     """Open a network on the CPU.
 
-    Several networks share the processor here, so waiting threads sleep: a pool that spins between two small inferences takes the time
-    of the other networks.
-
     Args:
         path: ONNX file.
         threads: Threads of one inference.
@@ -90,7 +99,48 @@ def open_session(path: Path, threads: int) -> Session:
         BundleError: The file is no network that it can run.
         ModelError: It would run on another provider than the one asked for.
     """
+    return open_session_on(path, CPU, threads=threads)
+
+
+def open_session_on(path: Path, provider: Provider, *, threads: int, cpu_may_do: bool = False) -> Session:
+    """Open a network on a provider, and make sure that it is the one that runs.
+
+    Args:
+        path: ONNX file.
+        provider: What is to run it.
+        threads: Threads of one inference, where the processor runs it.
+        cpu_may_do: Whether the processor may run it where the provider cannot; :attr:`Session.fell_back` says so then.
+
+    Raises:
+        MissingExtra: ONNX Runtime is not installed, or was built without this provider.
+        ConfigError: There is no such provider.
+        BundleError: The file is no network that it can run.
+        ModelError: It would run on another provider than the one asked for.
+    """
     runtime = _runtime()
+    if provider.name not in runtime.get_all_providers():
+        raise ConfigError(f"ONNX Runtime knows no provider {provider.name}", hint=f"take one of {', '.join(runtime.get_all_providers())}")
+    if provider.name not in runtime.get_available_providers():
+        message = f"ONNX Runtime was built without {provider.name}"
+        if not cpu_may_do:
+            raise MissingExtra(message, hint="install the extra cuda, or allow the processor")
+        return Session(_opened(runtime, path, CPU, threads), path, f"{message}; {CPU_NAME} runs {path.name}")
+    inner = _opened(runtime, path, provider, threads)
+    used = inner.get_providers()[0]
+    if used == provider.name:
+        return Session(inner, path)
+    message = f"{path.name} runs on {used} instead of {provider.name}"
+    if not (cpu_may_do and used == CPU_NAME):
+        raise ModelError(message, hint="see what ONNX Runtime wrote to standard error; or allow the processor")
+    return Session(inner, path, message)
+
+
+def _opened(runtime: Any, path: Path, provider: Provider, threads: int) -> Any:
+    """ONNX Runtime's own session.
+
+    Several networks share the processor here, so waiting threads sleep: a pool that spins between two small inferences takes the time
+    of the other networks.
+    """
     options = runtime.SessionOptions()
     options.intra_op_num_threads = threads
     options.inter_op_num_threads = 1
@@ -100,14 +150,11 @@ def open_session(path: Path, threads: int) -> Session:
     # A memory plan is kept for every shape ever seen, and lines of text come in hundreds of widths.
     options.enable_mem_pattern = False
     options.log_severity_level = 3
+    wanted = [(provider.name, provider.options), *([provider.helper] if provider.helper else [])]
     try:
-        inner = runtime.InferenceSession(os.fspath(path), sess_options=options, providers=[PROVIDER])
+        return runtime.InferenceSession(os.fspath(path), sess_options=options, providers=wanted)
     except _refusals() as error:
         raise BundleError(f"{path.name} cannot be opened: {error}", hint="prepare the bundle again") from error
-    used = inner.get_providers()
-    if used[0] != PROVIDER:
-        raise ModelError(f"{path.name} runs on {used[0]} instead of {PROVIDER}", hint="install onnxruntime, the plain CPU package")
-    return Session(inner, path)
 
 
 def require_runtime() -> str:

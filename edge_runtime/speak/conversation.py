@@ -12,7 +12,7 @@ from edge_runtime.remember.gazes import Regard
 from edge_runtime.speak import dialogue, forgetting
 from edge_runtime.speak.recallable import Recallable
 from edge_runtime.speak.recollection import Fetched, Recollection
-from edge_runtime.speak.reply import Reply
+from edge_runtime.speak.reply import FORGOTTEN, Answered, Reply
 from edge_runtime.types import Capabilities, Value
 
 _SEARCH_NS = S
@@ -22,7 +22,6 @@ _UNDERSTOOD_NS = 5 * S
 _OPEN = 16
 _REGARDS = 8
 _SILENT_LOG = "The log did not answer: this is what memory alone holds."
-_FORGOTTEN = Reply("FORGOTTEN", "That was forgotten while you asked.")
 
 
 class Begun(Value, frozen=True):
@@ -96,7 +95,7 @@ class Conversation:
         self._out = out
         self._now_ns = now_ns
 
-    def ask(self, asked: Asked) -> Reply | None:
+    def ask(self, asked: Asked) -> Answered | None:
         """Take up a question.
 
         Returns:
@@ -113,27 +112,26 @@ class Conversation:
         else:
             self.state.speech_from_ns, self.state.speech_to_ns = event.t_ns, -1
 
-    def found(self, event: Found) -> tuple[Asked, Reply] | None:
+    def found(self, event: Found) -> Answered | None:
         """Take in what the log found; returns the question it completes, with its answer."""
         waiting = self._take(event.answers)
         if waiting is None:
             return None
         fetched = [*waiting.fetched, Fetched(waiting.query, event.rows, event.places)]
-        reply = self._pursue(waiting.asked, waiting.begun, fetched, may_search=len(fetched) < _SEARCHES)
-        return None if reply is None else (waiting.asked, reply)
+        return self._pursue(waiting.asked, waiting.begun, fetched, may_search=len(fetched) < _SEARCHES)
 
-    def failed(self, event: Failed) -> tuple[Asked, Reply] | None:
+    def failed(self, event: Failed) -> Answered | None:
         """The log has failed: answer from memory, and say so."""
         waiting = self._take(event.answers)
-        return None if waiting is None else (waiting.asked, self._from_memory(waiting))
+        return None if waiting is None else self._from_memory(waiting)
 
-    def overdue(self) -> list[tuple[Asked, Reply]]:
+    def overdue(self) -> list[Answered]:
         """Answer what the log has left waiting for too long."""
         late = [waiting for waiting in self.state.open if waiting.deadline_ns < self._now_ns]
         self.state.open = [waiting for waiting in self.state.open if waiting.deadline_ns >= self._now_ns]
-        return [(waiting.asked, self._from_memory(waiting)) for waiting in late]
+        return [self._from_memory(waiting) for waiting in late]
 
-    def forget(self, scope: Scope) -> list[tuple[Asked, Reply]]:
+    def forget(self, scope: Scope) -> list[Answered]:
         """Let go of every open question that names what is forgotten, or was asked in a time that is; ask the log again for the others.
 
         What the log has found so far may hold what is forgotten, so nothing of it is used.
@@ -145,7 +143,7 @@ class Conversation:
         for waiting in waited:
             # What was pointed at may be what is forgotten, under another name or none.
             if waiting.begun.regards or forgetting.touches_question(waiting.asked, waiting.query, scope):
-                answered.append((waiting.asked, _FORGOTTEN))
+                answered.append(Answered(waiting.asked, FORGOTTEN, waiting.begun.t_ns))
                 continue
             deadline_ns = self._now_ns + _SEARCH_NS
             search = self._out.emit(Search, deadline_ns=deadline_ns, query=waiting.query)
@@ -161,22 +159,22 @@ class Conversation:
         spoken = began_ns >= 0 and (ended_ns < 0 or asked.t_ns - ended_ns <= _UNDERSTOOD_NS)
         return began_ns if spoken else asked.t_ns
 
-    def _pursue(self, asked: Asked, begun: Begun, fetched: list[Fetched], *, may_search: bool) -> Reply | None:
+    def _pursue(self, asked: Asked, begun: Begun, fetched: list[Fetched], *, may_search: bool) -> Answered | None:
         past = self._past(begun, fetched, self.state.known_from_ns)
         reply = dialogue.answer(asked.text, asked.options, past)
         if past.missing is None:
-            return reply
+            return Answered(asked, reply, begun.t_ns)
         if not may_search:
-            return msgspec.structs.replace(reply, text=f"{reply.text} {_SILENT_LOG}")
+            return Answered(asked, _from_memory_alone(reply), begun.t_ns)
         deadline_ns = self._now_ns + _SEARCH_NS
         search = self._out.emit(Search, deadline_ns=deadline_ns, query=past.missing)
         self.state.open.append(Open(asked, search, past.missing, deadline_ns, begun, fetched))
         return None
 
-    def _from_memory(self, waiting: Open) -> Reply:
+    def _from_memory(self, waiting: Open) -> Answered:
         past = self._past(waiting.begun, [], max(self.state.known_from_ns, self._memory.complete_since_ns))
         reply = dialogue.answer(waiting.asked.text, waiting.asked.options, past)
-        return msgspec.structs.replace(reply, text=f"{reply.text} {_SILENT_LOG}")
+        return Answered(waiting.asked, _from_memory_alone(reply), waiting.begun.t_ns)
 
     def _past(self, begun: Begun, fetched: list[Fetched], known_from_ns: int) -> Recollection:
         return Recollection(
@@ -195,3 +193,7 @@ class Conversation:
         found = next((waiting for waiting in self.state.open if waiting.search == search), None)
         self.state.open = [waiting for waiting in self.state.open if waiting.search != search]
         return found
+
+
+def _from_memory_alone(reply: Reply) -> Reply:
+    return msgspec.structs.replace(reply, text=f"{reply.text} {_SILENT_LOG}")

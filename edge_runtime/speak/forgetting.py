@@ -12,6 +12,7 @@ from edge_runtime.remember.scopes import mentions
 from edge_runtime.speak import governor, phrasing, watches
 from edge_runtime.speak.governor import Candidate, Ledger
 from edge_runtime.speak.recallable import Recallable
+from edge_runtime.speak.reply import BY_MODEL
 
 
 class Erasing(msgspec.Struct, frozen=True):
@@ -45,6 +46,8 @@ def watches_kept(standing: Sequence[watches.Watch], scope: Scope, memory: Recall
 def touches(candidate: Candidate, scope: Scope) -> bool:
     """Say whether a sentence that has not been said yet is about what is forgotten."""
     intention = candidate.intention
+    if BY_MODEL in intention.reasons:  # it may tell of anything that was seen, in words of its own
+        return True
     if scope.kind == "since":
         return any(look.t_ns >= scope.t_from_ns for look in intention.evidence)
     if scope.kind == "thing":

@@ -22,6 +22,7 @@ _DESCRIBING = frozenset(
     striped spotted plain patterned checked spiky furry soft hard
     """)
 )
+_DENYING = frozenset(phrasing.words("no not never none neither nor nothing cannot isnt arent wasnt werent dont doesnt didnt cant without"))
 _CLOCK = re.compile(r"(?:(\d+):)?(\d+):(\d\d)")
 _SPAN = re.compile(r"(\d+(?:\.\d+)?) ?(h|hours?|min|minutes?|s|sec|secs|seconds?)?(?![a-z\d])", re.I)
 _CLEARLY = 0.5
@@ -53,6 +54,15 @@ def by_text(options: Sequence[str], read: Sequence[str]) -> int | None:
         i for i, option in enumerate(options) if len("".join(phrasing.words(option))) > 1 and any(phrasing.holds(t, option) for t in read)
     ]
     return hits[0] if len(hits) == 1 else None
+
+
+def named(options: Sequence[str], said: str) -> int | None:
+    """Choose the one option that a sentence names; a sentence that denies something chooses none, unless it is that option and no more."""
+    words = phrasing.words(said)
+    same = [i for i, option in enumerate(options) if phrasing.words(option) == words]
+    if same:
+        return same[0] if len(same) == 1 else None
+    return None if _DENYING & set(words) else by_text(options, [said])
 
 
 def by_time(options: Sequence[str], moments_ns: Sequence[int], *, now_ns: int, origin_ns: int) -> int | None:

@@ -54,9 +54,12 @@ def moment(t_ns: int, *, now_ns: int, origin_ns: int) -> str:
         now_ns: The present.
         origin_ns: Where the clock of the stream reads 0:00.
     """
-    past_ns = max(0, now_ns - t_ns)
-    ago = "just now" if past_ns < S else f"{duration(past_ns)} ago"
-    return f"{ago}, at {clock(t_ns - origin_ns)}"
+    return f"{ago(now_ns - t_ns)}, at {clock(t_ns - origin_ns)}"
+
+
+def ago(past_ns: int) -> str:
+    """Write how long something is past: ``just now``, ``12 s ago``."""
+    return "just now" if past_ns < S else f"{duration(past_ns)} ago"
 
 
 def times(count: int) -> str:

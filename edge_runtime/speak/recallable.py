@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Protocol
 
-from edge_runtime.records import Concept, Query, Sighting
+from edge_runtime.records import Concept, Query, RetrievalCue, Sighting, Slab
 from edge_runtime.remember.gazes import Regard
 from edge_runtime.remember.recall import Likeness
 from edge_runtime.types import Vector
@@ -38,6 +38,10 @@ class Recallable(Protocol):
 
     def looked_at(self, t_ns: int) -> tuple[Regard, ...]:
         """The things the wearer looked at up to a time, newest first; a few seconds of them."""
+        ...
+
+    def slab(self, max_tokens: int, cue: RetrievalCue | None = None) -> Slab:
+        """Memory tokens for a language model, at most so many, in order of time; with a cue, those that fit it."""
         ...
 
     def likeness(self, sighting: Sighting, vector: Vector) -> Likeness:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from edge_runtime.protocol import Asked
 from edge_runtime.records import Evidence, Query, Sighting
 from edge_runtime.speak import labels, phrasing
 from edge_runtime.speak.recollection import Recollection
@@ -13,6 +14,8 @@ MANY = 256
 """More sightings than this are not gone through for one answer."""
 EVIDENCE = 4
 """Looks cited by one answer."""
+BY_MODEL = "ANSWERED_BY_MODEL"
+"""Code of what a language model made of what was seen: never a statement of fact."""
 _SHARED = 0.3
 """Overlap of boxes (intersection over union) from which two sightings of one time are the same thing."""
 
@@ -21,7 +24,7 @@ class Reply(Value, frozen=True):
     """What is answered.
 
     Attributes:
-        code: A machine code: ``ANSWERED``, ``NOT_SEEN``, ``ABSTAINED``, ``NEEDS_VLM``, or that of a refusal.
+        code: A machine code: ``ANSWERED``, ``NOT_SEEN``, ``ABSTAINED``, ``ANSWERED_BY_MODEL``, ``NEEDS_VLM``, or that of a refusal.
         text: The sentence.
         evidence: The looks behind it, at most four.
         confidence: 0..1.
@@ -33,6 +36,17 @@ class Reply(Value, frozen=True):
     evidence: tuple[Evidence, ...] = ()
     confidence: float = 1.0
     choice: int | None = None
+
+
+FORGOTTEN = Reply("FORGOTTEN", "That was forgotten while you asked.")
+
+
+class Answered(Value, frozen=True):
+    """A question with its answer; ``t_ns`` is the moment that it is about."""
+
+    asked: Asked
+    reply: Reply
+    t_ns: int
 
 
 def gazed(past: Recollection) -> list[Sighting]:

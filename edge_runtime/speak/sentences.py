@@ -15,7 +15,10 @@ from edge_runtime.speech import Intention
 _ANSWER_NS = 30 * S
 _NOTICE_NS = 10 * S
 _CONFIRM_NS = 5 * S
-REFUSALS = ("UNKNOWN_WORD", "UNTAUGHT", "LEARNING", "NEEDS_VLM", "NOT_UNDERSTOOD", "NO_GAZE", "UNKNOWN_TIME", "UNKNOWN_PLACE")
+REFUSALS = (
+    *("UNKNOWN_WORD", "UNTAUGHT", "LEARNING", "NEEDS_VLM", "NOT_UNDERSTOOD", "NO_GAZE", "UNKNOWN_TIME", "UNKNOWN_PLACE"),
+    *("NO_POWER", "NOTHING_SEEN", "NO_ANSWER"),
+)
 """Codes of replies that refuse a question rather than answer it."""
 
 NOT_A_WATCH = Refusal("NOT_UNDERSTOOD", "I did not understand that; say for example: tell me when I see my mug.")

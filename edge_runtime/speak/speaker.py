@@ -6,17 +6,18 @@ The third stage. It turns what changed in attention and memory, and what the wea
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import msgspec
 
 from edge_runtime import codec
-from edge_runtime.config import S, SpeakConfig
+from edge_runtime.config import ModelsConfig, S, SpeakConfig
 from edge_runtime.facts import Attended, Remembered
 from edge_runtime.outbox import Outbox
 from edge_runtime.protocol import (
     Asked,
     BoardChanged,
+    Done,
     Erase,
     Erased,
     Event,
@@ -25,23 +26,28 @@ from edge_runtime.protocol import (
     Feedback,
     Forget,
     Found,
+    Looked,
     Muted,
+    Prompted,
     QuietHours,
     Show,
     SpeechEnded,
     SpeechStarted,
     Taught,
     Tick,
+    Token,
     UserSpeech,
     WatchRemoved,
     WatchSet,
 )
+from edge_runtime.records import Dropped
 from edge_runtime.speak import forgetting, reading, requests, sentences, targets, watches
+from edge_runtime.speak.answering import Answering, AnsweringState
 from edge_runtime.speak.conversation import Conversation, ConversationState
 from edge_runtime.speak.delivery import Delivery, DeliveryState
 from edge_runtime.speak.governor import Candidate
 from edge_runtime.speak.recallable import Recallable
-from edge_runtime.speak.reply import Reply
+from edge_runtime.speak.reply import Answered
 from edge_runtime.types import Capabilities
 
 _SHOW_NS = S
@@ -51,13 +57,14 @@ _TOLD = ("WATCH_REARM", "WATCH_BUDGET", "DUPLICATE")
 
 
 class SpeakerState(msgspec.Struct):
-    """All that speaking remembers. Bounded: 64 watches, and what conversation and delivery keep."""
+    """All that speaking remembers. Bounded: 64 watches, and what conversation, answering and delivery keep."""
 
     now_ns: int = 0
     watches: list[watches.Watch] = []
     reading: reading.Reading = msgspec.field(default_factory=reading.Reading)
     erasing: list[forgetting.Erasing] = []
     conversation: ConversationState = msgspec.field(default_factory=ConversationState)
+    answering: AnsweringState = msgspec.field(default_factory=AnsweringState)
     delivery: DeliveryState = msgspec.field(default_factory=DeliveryState)
     feedback: dict[str, int] = {}
 
@@ -68,25 +75,29 @@ class Speaker:
     Args:
         config: When it may speak.
         capabilities: What the loaded models can do.
+        models: What a language model may do.
     """
 
-    def __init__(self, config: SpeakConfig, capabilities: Capabilities) -> None:
+    def __init__(self, config: SpeakConfig, capabilities: Capabilities, models: ModelsConfig) -> None:
         """Begin with nothing to say."""
         self._config = config
         self._capabilities = capabilities
+        self._models = models
         self.state = SpeakerState()
 
     @property
     def waiting(self) -> int:
-        """Sentences and questions that still wait for a pause or for the log."""
-        return len(self.state.delivery.queue) + len(self.state.conversation.open) + len(self.state.erasing)
+        """Sentences and questions that still wait for a pause, for the log or for a language model."""
+        state, answering = self.state, self.state.answering
+        asked = len(state.conversation.open) + len(answering.thoughts) + len(answering.rewordings)
+        return len(state.delivery.queue) + asked + len(state.erasing)
 
     @property
     def feedback(self) -> Mapping[str, int]:
         """How our messages were taken, counted by verdict."""
         return self.state.feedback
 
-    def feed(self, event: Event, attended: Attended, seen: Remembered, memory: Recallable, out: Outbox) -> None:
+    def feed(self, event: Event, attended: Attended, seen: Remembered, memory: Recallable, out: Outbox) -> tuple[Dropped, ...]:
         """Take one event in.
 
         Args:
@@ -95,6 +106,9 @@ class Speaker:
             seen: What it changed in memory.
             memory: The memory as it is now.
             out: Takes what is said, shown, asked and recorded.
+
+        Returns:
+            What was let go of a language model's words.
         """
         state = self.state
         state.now_ns = max(state.now_ns, event.t_ns)
@@ -104,10 +118,13 @@ class Speaker:
             talk.origin_ns = talk.known_from_ns = state.now_ns if state.now_ns > S else 0
         conversation = Conversation(talk, memory, self._capabilities, out, state.now_ns)
         delivery = Delivery(self._config, state.delivery, out, state.now_ns)
+        power = state.delivery.circumstances.power
+        answering = Answering(state.answering, conversation, memory, self._capabilities, self._models, power, out, state.now_ns)
         if any(drop.what == "row" for drop in seen.dropped):
             talk.lost_ns = state.now_ns
-        self._hear(event, memory, conversation, delivery, out)
+        self._hear(event, memory, answering, delivery, out)
         self._notice(event, seen, delivery)
+        return answering.dropped
 
     def reconfigure(self, config: SpeakConfig) -> None:
         """Go by other settings from now on; what was said, what waits and every watch stay."""
@@ -121,18 +138,16 @@ class Speaker:
         """Take up the state of a snapshot."""
         self.state = codec.decode(data, SpeakerState)
 
-    # ------------------------------------------------------------ what the wearer, the log and our voice say
+    # ------------------------------------------------------------ what the wearer, the log, the models and our voice say
 
-    def _hear(self, event: Event, memory: Recallable, conversation: Conversation, delivery: Delivery, out: Outbox) -> None:
+    def _hear(self, event: Event, memory: Recallable, answering: Answering, delivery: Delivery, out: Outbox) -> None:
         state, now_ns = self.state, self.state.now_ns
         match event:
-            case Asked():
-                self._reply(event, conversation.ask(event), delivery)
-            case Found():
-                self._reply_if(conversation.found(event), delivery)
+            case Asked() | Found() | Looked() | Prompted() | Token() | Done():
+                self._answer(answering.hear(event), delivery)
             case Failed():
                 delivery.ended(event.answers, None)
-                self._reply_if(conversation.failed(event), delivery)
+                self._answer(answering.hear(event), delivery)
                 self._erased(event.answers, delivery, erased=False)
             case Erased():
                 self._erased(event.answers, delivery, erased=True)
@@ -143,12 +158,12 @@ class Speaker:
             case Taught() if not event.concept.views:
                 out.emit(Show, deadline_ns=now_ns + _SHOW_NS, cue="LEARNING", text=f"Look at your {event.concept.name}.")
             case Forget():
-                self._forget(event, memory, conversation, delivery, out)
+                self._forget(event, memory, answering, delivery, out)
             case Feedback():
                 state.feedback[event.verdict] = state.feedback.get(event.verdict, 0) + 1
             case UserSpeech():
                 delivery.user(speaking=event.phase == "start")
-                conversation.hear(event)
+                answering.hear(event)
             case Muted():
                 delivery.mute(event.until_ns)
             case QuietHours():
@@ -160,17 +175,13 @@ class Speaker:
             case SpeechEnded():
                 delivery.ended(event.answers, event.spoken_chars)
             case Tick():
-                self._tick(conversation, delivery, out)
+                self._tick(event, answering, delivery, out)
             case _:
                 pass
 
-    def _reply(self, asked: Asked, reply: Reply | None, delivery: Delivery) -> None:
-        if reply is not None:
-            delivery.offer(sentences.answered(asked.question, reply, self.state.now_ns))
-
-    def _reply_if(self, answered: tuple[Asked, Reply] | None, delivery: Delivery) -> None:
-        if answered is not None:
-            self._reply(*answered, delivery)
+    def _answer(self, ready: Sequence[Answered], delivery: Delivery) -> None:
+        for answered in ready:
+            delivery.offer(sentences.answered(answered.asked.question, answered.reply, self.state.now_ns))
 
     def _set(self, event: WatchSet, memory: Recallable, delivery: Delivery, out: Outbox) -> None:
         state = self.state
@@ -201,14 +212,13 @@ class Speaker:
         self.state.watches = [watch for watch in self.state.watches if watch.id != name]
         delivery.drop(sentences.alert_key(name), "WITHDRAWN")
 
-    def _forget(self, event: Forget, memory: Recallable, conversation: Conversation, delivery: Delivery, out: Outbox) -> None:
+    def _forget(self, event: Forget, memory: Recallable, answering: Answering, delivery: Delivery, out: Outbox) -> None:
         state, now_ns = self.state, self.state.now_ns
         state.reading = reading.Reading()
         state.watches = forgetting.watches_kept(state.watches, event.scope, memory)
         state.conversation.known_from_ns = now_ns
         delivery.forget(event.scope)
-        for asked, reply in conversation.forget(event.scope):
-            self._reply(asked, reply, delivery)
+        self._answer(answering.forget(event.scope), delivery)
         text = sentences.forgotten(event.scope, now_ns)
         orders = [command for command in out.commands if isinstance(command, Erase)]
         if orders:  # the log has to let go of it first
@@ -222,10 +232,9 @@ class Speaker:
         for item in done:
             delivery.offer(sentences.forgetting_done(item.text, self.state.now_ns, erased=erased))
 
-    def _tick(self, conversation: Conversation, delivery: Delivery, out: Outbox) -> None:
+    def _tick(self, tick: Tick, answering: Answering, delivery: Delivery, out: Outbox) -> None:
         state, now_ns = self.state, self.state.now_ns
-        for asked, reply in conversation.overdue():
-            self._reply(asked, reply, delivery)
+        self._answer(answering.hear(tick), delivery)
         for item in [item for item in state.erasing if item.deadline_ns < now_ns]:
             self._erased(item.order, delivery, erased=False)
         for watch in [watch for watch in state.watches if watch.expires_ns is not None and watch.expires_ns <= now_ns]:

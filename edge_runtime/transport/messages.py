@@ -115,6 +115,10 @@ class ForgetFrames(Message, frozen=True):
     t_from_ns: int
 
 
+class ForgetPrompts(Message, frozen=True):
+    """Let go of all that the prompts so far have left in the language model."""
+
+
 class Film(Message, frozen=True):
     """Keep what the camera sees from now on as a film on disk, for so long at most; the wearer asked for it."""
 

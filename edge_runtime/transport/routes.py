@@ -96,9 +96,13 @@ SENSES = Route(
 )
 LOOKS = Route("looks", "core", ("model",), (p.Look,), 256 * KIB, 1, "what the core wants looked at")
 LOOKED = Route("looked", "model", ("core",), (p.Looked, p.Failed), 4 * MIB, 1, "what was seen, or why not", answers="looks")
-PROMPTS = Route("prompts", "core", ("model",), (p.Generate,), 256 * KIB, 1, "what the core wants put into words")
+PROMPTS = Route("prompts", "core", ("model",), (p.Generate,), 8 * MIB, 1, "what the core wants put into words, with what it has seen")
 ENDINGS = Route("endings", "model", ("core",), (p.Done, p.Failed), 16 * KIB, 1, "the end of those words, or why none", answers="prompts")
-WORDS = Route("words", "model", ("core",), (p.Token,), 16 * KIB, 256, "those words, piece by piece")
+WORDS = Route(
+    "words", "model", ("core",), (p.Prompted, p.Token), 32 * KIB, 256, "what the model is shown for them, and those words, piece by piece"
+)
+FORGETS = Route("forgets", "core", ("model",), (m.ForgetPrompts,), 1 * KIB, 1, "that what prompts left in the models must go")
+FORGOT = Route("forgot", "model", ("core",), (m.Taken,), 1 * KIB, 1, "that it goes before the next prompt", answers="forgets")
 CUTS = Route("cuts", "model", ("capture",), (m.Cut,), 16 * KIB, 1, "which pixels the model needs, when it is about to use them")
 CROPS = Route("crops", "capture", ("model",), (m.Crops, p.Failed), 32 * MIB, 1, "those pixels, or why not", answers="cuts")
 KEEPING = Route(
@@ -154,7 +158,7 @@ STATUS = {"capture": CAPTURE_STATUS, "core": CORE_STATUS, "model": MODEL_STATUS,
 ROUTES: dict[str, Route] = {
     route.name: route
     for route in (
-        *(FRAMES, SENSES, LOOKS, LOOKED, PROMPTS, ENDINGS, WORDS, CUTS, CROPS, KEEPING, KEPT),
+        *(FRAMES, SENSES, LOOKS, LOOKED, PROMPTS, ENDINGS, WORDS, FORGETS, FORGOT, CUTS, CROPS, KEEPING, KEPT),
         *(POINTS, POINTED, CALLS, REPLIES, VIEWS, SHOWN, PEEKS, PEEKED, SAID, ORDERS),
         *STATUS.values(),
     )

@@ -33,6 +33,7 @@ from edge_runtime.core import Core
 from edge_runtime.hosts.capture import Frame
 from edge_runtime.models.bundle import load_bundle
 from edge_runtime.models.looker import Crop, Looker, open_looker
+from edge_runtime.models.opening import only_looking
 from edge_runtime.protocol import Command, Event, Look, Say
 from edge_runtime.speech import Response
 from edge_runtime.types import WHOLE, Box, Capabilities, LookedRegion, Region
@@ -169,7 +170,7 @@ def run(walk: Recording, truth: Truth, config: Config, account: Account, result:
 
     account.begin()
     asked = dataclasses.replace(walk, script=tuple(script))
-    with tempfile.TemporaryDirectory() as out, play(asked, Path(out), config, account, observers=(listen,)):
+    with tempfile.TemporaryDirectory() as out, play(asked, Path(out), config, only_looking(account), observers=(listen,)):
         pass
     result.stream_s += walk.duration_ns / S
     result.looks += account.looks

@@ -11,7 +11,7 @@ import json
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Generator
 from pathlib import Path
 
 import msgspec
@@ -23,6 +23,7 @@ from edge_runtime.hosts.capture import FrameRing
 from edge_runtime.hosts.live import LiveHost
 from edge_runtime.hosts.workers import Workers
 from edge_runtime.journal import Head, Journal
+from edge_runtime.models.generation import Generation
 from edge_runtime.models.scripted import ScriptedLooker
 from edge_runtime.protocol import Command, Event, FrameSeen, Generate, Look, Looked
 from edge_runtime.store import open_store
@@ -39,8 +40,17 @@ _LOOK_S = 0.05
 class SlowLanguage:
     """A model that takes 200 ms for every token, and has many."""
 
-    def generate(self, command: Generate) -> Iterator[str]:
-        """Yield tokens."""
+    def generate(self, command: Generate) -> Generation:
+        """Write tokens."""
+        return Generation(self._pieces(command))
+
+    def interrupt(self) -> None:
+        """Do nothing: no prompt is read."""
+
+    def forget(self) -> None:
+        """Do nothing: no prompt is kept."""
+
+    def _pieces(self, command: Generate) -> Generator[str, None, None]:
         for _ in range(command.max_tokens):
             time.sleep(TOKEN_NS / S)
             yield "word "
@@ -92,7 +102,7 @@ def measure(seconds: float, *, talking: bool) -> dict[str, float]:
         eyes = EyeEvents(90.0, world.WIDTH_PX / world.HEIGHT_PX)
         with LiveHost(core, workers, journal, decisions, eyes=eyes, language=SlowLanguage(), observers=[ages]) as host:
             if talking:
-                # No question leads to a generation yet, so it is handed to the lane as the core would.
+                # Longer than any answer, so it is handed to the lane as the core would.
                 host._work(Generate(id=10**9, deadline_ns=10**15, prompt="", max_tokens=10**6), 0)
             for frame in world.frames(length_ns=round(seconds * S)):
                 time.sleep(max(0.0, (frame.t_capture_ns - host.time_ns()) / S))

@@ -46,11 +46,12 @@ def _measure(seconds: float) -> tuple[float, float, str]:
     from devices.page.server import PageServer
     from edge_runtime.config import Config
     from edge_runtime.models.looker import ThumbLooker
+    from edge_runtime.models.opening import only_looking
 
     gallery.prepare(print)
     with (
         tempfile.TemporaryDirectory() as scratch,
-        wear("gallery", gallery.sample(), Path(scratch) / "run", Config(), ThumbLooker()) as worn,
+        wear("gallery", gallery.sample(), Path(scratch) / "run", Config(), only_looking(ThumbLooker())) as worn,
         PageServer(worn.glasses) as page,
     ):
         assert worn.feed is not None

@@ -27,6 +27,7 @@ from edge_runtime.core import Core
 from edge_runtime.hosts.capture import Frame
 from edge_runtime.models.bundle import load_bundle
 from edge_runtime.models.looker import Looker, open_looker
+from edge_runtime.models.opening import only_looking
 from edge_runtime.protocol import Command, Event, Tick
 
 REAL_TIME_MUST = 1.5
@@ -109,7 +110,7 @@ def measure(recording: Recording, config: Config, looker: Looker) -> dict[str, f
     resident = Resident()
     with tempfile.TemporaryDirectory() as out:
         begun_s = time.perf_counter()
-        with play(recording, Path(out), config, looker, observers=(resident,)) as played:
+        with play(recording, Path(out), config, only_looking(looker), observers=(resident,)) as played:
             wall_s = time.perf_counter() - begun_s
             cost = played.cost
     stream_s = cost.last_ns / S

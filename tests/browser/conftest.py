@@ -24,6 +24,7 @@ from devices.page.server import PageServer
 from edge_runtime import pixels
 from edge_runtime.config import Config
 from edge_runtime.models.looker import Crop, Looker, ThumbLooker
+from edge_runtime.models.opening import only_looking
 from edge_runtime.models.scripted import EVERYTHING
 from edge_runtime.pixels import Picture
 from edge_runtime.protocol import Look
@@ -195,7 +196,10 @@ class Served:
 @contextlib.contextmanager
 def served(out: Path, looker: Looker | None = None, *, port: int = 0, token: str | None = None) -> Iterator[Served]:
     """A live run for the webcam of a page; without a looker of your own it is one that keeps small pictures and knows nothing."""
-    with wear("browser", None, out, Config(), looker or ThumbLooker()) as worn, serving(worn.glasses, port=port, token=token) as server:
+    with (
+        wear("browser", None, out, Config(), only_looking(looker or ThumbLooker())) as worn,
+        serving(worn.glasses, port=port, token=token) as server,
+    ):
         yield Served(worn, server)
 
 

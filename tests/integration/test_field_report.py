@@ -76,7 +76,7 @@ def test_a_run_measures_what_is_there_says_what_is_not_and_tells_nothing_of_whos
     found = measure(Config(), quick=True, today=date(2025, 3, 9), say=said.append, root=root)
     assert found.left_out == {
         **dict.fromkeys(("encode", "name", "read", "thumb"), "the models are not prepared"),
-        **dict.fromkeys(("prefill", "generate"), "there is no language model yet"),
+        **dict.fromkeys(("tower", "prefill", "generate"), "no bundle with a language model is named"),
         "gaze_compiled": "compiling it may take too long for --quick",
     }
     assert found.costs.keys() == WORDS.keys() - found.left_out.keys()
@@ -95,7 +95,7 @@ def test_on_this_machine_everything_that_can_be_is_measured_and_written(tmp_path
     assert sorted(path.name for path in (tmp_path / "out").iterdir()) == [field_report.PAGE_NAME, field_report.JSON_NAME]
     written = (tmp_path / "out" / field_report.JSON_NAME).read_text()
     found = from_json(written.encode())
-    assert found.left_out.keys() == {"prefill", "generate", "gaze_compiled"}
+    assert found.left_out.keys() == {"tower", "prefill", "generate", "gaze_compiled"}
     assert found.software.bundle == load_bundle("pocket").capabilities.bundle
     assert "append a row to the log" in capsys.readouterr().out
     said = written + re.sub(r"<style>.*?</style>", "", (tmp_path / "out" / field_report.PAGE_NAME).read_text(), flags=re.DOTALL)

@@ -19,6 +19,7 @@ from edge_runtime.decisions import DecisionLog, read_decisions
 from edge_runtime.hosts.journal_replay import replay_journal
 from edge_runtime.models.bundle import load_bundle
 from edge_runtime.models.looker import open_looker
+from edge_runtime.models.opening import only_looking
 from edge_runtime.protocol import Asked, Command, Event, Say
 from edge_runtime.records import Query, Sighting
 from edge_runtime.speech import Response
@@ -61,7 +62,7 @@ def walk(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Walk]:
 
         with (
             open_looker(load_bundle("pocket"), threads=2) as looker,
-            play(gallery.sample(), out, Config(), looker, witness=Witness(), observers=[listen]) as played,
+            play(gallery.sample(), out, Config(), only_looking(looker), witness=Witness(), observers=[listen]) as played,
         ):
             rows, _ = played.store.search(Query(limit=500, newest_first=False))
             ids = {look.thumb_id for row in rows for look in row.evidence if look.thumb_id is not None}

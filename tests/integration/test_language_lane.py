@@ -11,7 +11,7 @@ from edge_runtime.hosts.lanes import ModelLane
 from edge_runtime.models.language import LanguageModel
 from edge_runtime.models.language_reply import Replies
 from edge_runtime.models.language_scripted import ScriptedModel
-from edge_runtime.protocol import Done, Event, Failed, Generate, Look, Looked, Token
+from edge_runtime.protocol import Done, Event, Failed, Generate, Look, Looked, Prompted, Token
 from tests.tiny_language import needs_llama, tiny
 
 FAR_NS = 10**18
@@ -35,7 +35,7 @@ class NoLooks:
 def carried_out(model: LanguageModel, *commands: Generate) -> list[Event]:
     """What a lane answers to commands, one after the other."""
     answers: queue.SimpleQueue[Event] = queue.SimpleQueue()
-    lane = ModelLane(NoLooks(), Replies(model), answers.put, lambda: 0)
+    lane = ModelLane(NoLooks(), Replies(model), answers.put, lambda: 0, lambda drop: None)
     lane.start()
     got: list[Event] = []
     for command in commands:
@@ -48,16 +48,17 @@ def carried_out(model: LanguageModel, *commands: Generate) -> list[Event]:
 
 
 def test_an_answer_comes_piece_by_piece(model: LanguageModel) -> None:
-    *tokens, done = carried_out(model, ask("where is the cup?"))
-    assert isinstance(done, Done)
+    begun, *tokens, done = carried_out(model, ask("where is the cup?"))
+    assert begun == Prompted(t_ns=0, answers=1, shown=())
+    assert done == Done(t_ns=0, answers=1, pieces=len(tokens))
     assert tokens
     assert all(isinstance(token, Token) and token.text for token in tokens)
 
 
 def test_a_prompt_that_is_too_long_costs_one_answer(model: LanguageModel) -> None:
-    failed, *rest = carried_out(model, ask("a" * 2000), ask("where?", command_id=2))
+    _, failed, *rest = carried_out(model, ask("a" * 2000), ask("where?", command_id=2))
     assert isinstance(failed, Failed)
-    assert "no room" in failed.detail
+    assert (failed.reason, "no room" in failed.detail) == ("contextfull", True)
     assert isinstance(rest[-1], Done)
 
 
@@ -92,6 +93,6 @@ def test_what_is_asked_cannot_end_the_turn() -> None:
 def test_no_room_in_the_middle_of_an_answer_is_said(model: LanguageModel) -> None:
     model.extend(1, [5] * (model.capabilities.context_rows - 20))
     answers = carried_out(model, ask("where is", max_tokens=100))
-    assert isinstance(answers[0], Token)
+    assert isinstance(answers[1], Token)
     assert isinstance(answers[-1], Failed)
-    assert "ContextFull" in answers[-1].detail
+    assert answers[-1].reason == "contextfull"

@@ -19,6 +19,7 @@ from edge_runtime.hosts.lanes import MOST_LOOKS, ModelLane, StoreLane
 from edge_runtime.hosts.live import LiveHost
 from edge_runtime.hosts.workers import Workers
 from edge_runtime.journal import Head, Journal
+from edge_runtime.models.generation import Language
 from edge_runtime.models.looker import Crop
 from edge_runtime.models.scripted import EVERYTHING, ScriptedLooker
 from edge_runtime.protocol import (
@@ -34,6 +35,7 @@ from edge_runtime.protocol import (
     Generate,
     Look,
     Looked,
+    Prompted,
     Say,
     Search,
     Tick,
@@ -45,6 +47,7 @@ from edge_runtime.types import WHOLE, LookedRegion, Region, Session, Signals, Te
 from gaze import EyeEvents
 from gaze.types import GazeSample
 from tests import world
+from tests.talking import UNSHOWN, LongReader, Talker
 
 PATIENCE_S = 20.0
 """How long a test waits for something that must come; none waits this long when it passes."""
@@ -298,6 +301,13 @@ class Answers:
         with self._more:
             assert self._more.wait_for(lambda: any(isinstance(event, kind) for event in self.events), PATIENCE_S)
 
+    def wait_for_answer(self, kind: type[Event], number: int) -> None:
+        def there() -> bool:
+            return any(isinstance(event, kind) and getattr(event, "answers", None) == number for event in self.events)
+
+        with self._more:
+            assert self._more.wait_for(there, PATIENCE_S)
+
 
 def look(number: int, deadline_ns: int = 10**15) -> Look:
     return Look(
@@ -307,18 +317,20 @@ def look(number: int, deadline_ns: int = 10**15) -> Look:
 
 @contextlib.contextmanager
 def lane(tmp_path: Path, pieces: Callable[[Generate], Iterator[str]] | None = None) -> Iterator[tuple[ModelLane, Answers]]:
-    class Language:
-        def generate(self, command: Generate) -> Iterator[str]:
-            assert pieces is not None
-            return pieces(command)
+    with speaking_lane(tmp_path, None if pieces is None else Talker(pieces)) as (models, answers, _):
+        yield models, answers
 
+
+@contextlib.contextmanager
+def speaking_lane(tmp_path: Path, language: Language | None) -> Iterator[tuple[ModelLane, Answers, list[Dropped]]]:
+    dropped: list[Dropped] = []
     ring, answers = FrameRing(10**6), Answers()
     ring.push(next(world.frames()))
     with open_store(tmp_path / "log", log_bytes=10**6) as store:
-        models = ModelLane(Workers(ring, ScriptedLooker({}, EVERYTHING), store), Language() if pieces else None, answers, lambda: 0)
+        models = ModelLane(Workers(ring, ScriptedLooker({}, EVERYTHING), store), language, answers, lambda: 0, dropped.append)
         models.start()
         try:
-            yield models, answers
+            yield models, answers, dropped
         finally:
             models.stop()
             models.join(PATIENCE_S)
@@ -335,10 +347,11 @@ def test_a_look_waits_for_one_token_and_no_longer(tmp_path: Path) -> None:
 
     with lane(tmp_path, pieces) as (models, answers):
         running.append(models)
-        models.ask(Generate(id=1, deadline_ns=10**15, prompt="", max_tokens=8))
+        models.ask(generation())
         answers.wait_for(Done)
     kinds = [type(event) for event in answers.events]
-    assert kinds == [Token, Token, Looked, Token, Done]
+    assert kinds == [Prompted, Token, Token, Looked, Token, Done]
+    assert answers.events[-1] == Done(t_ns=0, answers=1, pieces=3)
 
 
 def test_a_cancelled_generation_ends_after_the_token_under_way(tmp_path: Path) -> None:
@@ -357,7 +370,7 @@ def test_a_cancelled_generation_ends_after_the_token_under_way(tmp_path: Path) -
 
     with lane(tmp_path, pieces) as (models, answers):
         running.append(models)
-        models.ask(Generate(id=1, deadline_ns=10**15, prompt="", max_tokens=8))
+        models.ask(generation())
         answers.wait_for(Looked)
         assert closed.wait(PATIENCE_S)
     assert [event.text for event in answers.events if isinstance(event, Token)] == ["one"]
@@ -374,7 +387,7 @@ def test_of_waiting_looks_the_newest_are_done_and_the_others_answered_as_superse
 
     with lane(tmp_path, pieces) as (models, answers):
         running.append(models)
-        models.ask(Generate(id=1, deadline_ns=10**15, prompt="", max_tokens=8))
+        models.ask(generation())
         answers.wait_for(Done)
     failed = [event.answers for event in answers.events if isinstance(event, Failed) and event.reason == "superseded"]
     done = [event.answers for event in answers.events if isinstance(event, Looked)]
@@ -394,11 +407,112 @@ def test_a_look_whose_deadline_passed_while_it_waited_is_not_done(tmp_path: Path
 
 def test_without_a_language_model_a_generation_is_unsupported(tmp_path: Path) -> None:
     with lane(tmp_path) as (models, answers):
-        models.ask(Generate(id=1, deadline_ns=10**15, prompt="", max_tokens=8))
+        models.ask(generation())
         answers.wait_for(Failed)
     (failed,) = answers.events
     assert isinstance(failed, Failed)
     assert failed.reason == "unsupported"
+
+
+def generation(number: int = 1) -> Generate:
+    return Generate(id=number, deadline_ns=10**15, prompt="", max_tokens=8, why="reword")
+
+
+def test_what_the_model_is_shown_is_told_before_anything_is_read_and_what_is_not_shown_is_counted(tmp_path: Path) -> None:
+    read: list[list[type[Event]]] = []
+
+    def pieces(command: Generate) -> Iterator[str]:
+        read.append([type(event) for event in answers.events])
+        yield "one"
+
+    with speaking_lane(tmp_path, Talker(pieces)) as (models, answers, dropped):
+        models.ask(generation())
+        answers.wait_for(Done)
+    assert read == [[Prompted]]
+    assert dropped == [UNSHOWN]
+
+
+def test_a_look_is_taken_between_two_blocks_of_a_prompt(tmp_path: Path) -> None:
+    def pieces(command: Generate) -> Iterator[str]:
+        models.ask(look(7))
+        yield ""
+        yield "one"
+
+    with speaking_lane(tmp_path, Talker(pieces)) as (models, answers, _):
+        models.ask(generation())
+        answers.wait_for(Done)
+    assert [type(event) for event in answers.events] == [Prompted, Looked, Token, Done], "an empty piece is never posted"
+
+
+def test_reading_a_long_prompt_is_given_up_at_once_when_it_is_cancelled(tmp_path: Path) -> None:
+    language = LongReader(PATIENCE_S)
+    with speaking_lane(tmp_path, language) as (models, answers, _):
+        models.ask(generation(1))
+        assert language.reading.wait(PATIENCE_S)
+        models.cancel(1)
+        models.ask(generation(2))
+        answers.wait_for(Done)
+    assert language.interrupted == 1
+    assert [(type(event), getattr(event, "answers", 0)) for event in answers.events] == [
+        (Prompted, 1),
+        (Prompted, 2),
+        (Token, 2),
+        (Done, 2),
+    ]
+
+
+def test_a_lane_stops_in_the_middle_of_a_long_prompt(tmp_path: Path) -> None:
+    language = LongReader(PATIENCE_S)
+    with speaking_lane(tmp_path, language) as (models, answers, _):
+        models.ask(generation())
+        assert language.reading.wait(PATIENCE_S)
+    assert not models.is_alive()
+    assert [type(event) for event in answers.events] == [Prompted], "nobody is told that it failed: nobody waits"
+
+
+def test_a_model_that_is_interrupted_by_somebody_else_has_failed(tmp_path: Path) -> None:
+    language = LongReader(PATIENCE_S)
+    with speaking_lane(tmp_path, language) as (models, answers, _):
+        models.ask(generation())
+        assert language.reading.wait(PATIENCE_S)
+        language.interrupt()
+        answers.wait_for(Failed)
+    assert [event.reason for event in answers.events if isinstance(event, Failed)] == ["interrupted"]
+
+
+def test_what_prompts_have_left_in_the_model_goes_before_the_next_is_read(tmp_path: Path) -> None:
+    told: list[int] = []
+    language = Talker(lambda command: told.append(language.forgotten) or ["one"])  # type: ignore[func-returns-value]
+    with speaking_lane(tmp_path, language) as (models, answers, _):
+        models.ask(generation(1))
+        answers.wait_for(Done)
+        models.forget()
+        models.ask(generation(2))
+        answers.wait_for_answer(Done, 2)
+    assert told == [0, 1]
+
+
+class Stubborn(Talker):
+    """Cannot forget."""
+
+    def forget(self) -> None:
+        raise RuntimeError("the memory is on fire")
+
+
+def test_a_model_that_cannot_forget_is_not_asked_any_more(tmp_path: Path) -> None:
+    with speaking_lane(tmp_path, Stubborn(lambda command: ["one"])) as (models, answers, _):
+        models.forget()
+        models.ask(generation())
+        answers.wait_for(Failed)
+    assert [event.reason for event in answers.events if isinstance(event, Failed)] == ["unsupported"]
+
+
+def test_a_model_that_has_nothing_to_go_by_says_so(tmp_path: Path) -> None:
+    with speaking_lane(tmp_path, Talker(lambda command: ["one"])) as (models, answers, _):
+        models.ask(Generate(id=1, deadline_ns=10**15, prompt="what colour is it?", max_tokens=8))
+        answers.wait_for(Failed)
+    (failed,) = answers.events
+    assert isinstance(failed, Failed) and failed.reason == "nothingseen"
 
 
 def test_the_log_writes_all_it_was_asked_before_it_ends(tmp_path: Path) -> None:

@@ -152,7 +152,8 @@ def test_every_malformed_message_is_counted_once_and_the_next_real_one_is_taken(
     flood(tmp_path, role, kind, route, EACH // 10)  # what is needed once is there afterwards
     before = resident_bytes()
     flood(tmp_path, role, kind, route, EACH)
-    assert resident_bytes() - before < MOST_GROWN_BYTES
+    # The allocator keeps room for the largest message on either side.
+    assert resident_bytes() - before < MOST_GROWN_BYTES + 2 * route.max_bytes
 
 
 # ---------------------------------------------------------------- the processes themselves

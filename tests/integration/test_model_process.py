@@ -6,21 +6,25 @@ import contextlib
 import itertools
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from edge_runtime.config import S
-from edge_runtime.hosts.lanes import Language
 from edge_runtime.hosts.model_process import ModelProcess
 from edge_runtime.hosts.remote_models import RemoteModels
+from edge_runtime.models.generation import Generation, Language
 from edge_runtime.models.scripted import ScriptedLooker
-from edge_runtime.protocol import Done, Event, Failed, Generate, Look, Token
+from edge_runtime.protocol import Done, Event, Failed, Generate, Look, Prompted, Token
+from edge_runtime.records import Dropped, ShownTokens, Slab
 from edge_runtime.transport.bus_zmq import ZmqBus
 from edge_runtime.transport.endpoints import Local
 from edge_runtime.transport.post import Post
 from tests.three_processes import PATIENCE_S
+
+SHOWN = ShownTokens("memory", 1, 2, 40, 90.0, (3, 5))
 
 
 class Talk:
@@ -29,12 +33,22 @@ class Talk:
     def __init__(self) -> None:
         self.words: dict[str, list[threading.Event]] = {}
         self.closed: list[str] = []
+        self.forgotten = threading.Event()
 
     def script(self, prompt: str, words: int) -> list[threading.Event]:
         self.words[prompt] = [threading.Event() for _ in range(words)]
         return self.words[prompt]
 
-    def generate(self, command: Generate) -> Iterator[str]:
+    def generate(self, command: Generate) -> Generation:
+        return Generation(self._pieces(command), shown=(SHOWN,), dropped=(Dropped("token", "context", 3),))
+
+    def interrupt(self) -> None:
+        """The word under way is written to its end."""
+
+    def forget(self) -> None:
+        self.forgotten.set()
+
+    def _pieces(self, command: Generate) -> Generator[str, None, None]:
         try:
             for number, out in enumerate(self.words[command.prompt]):
                 assert out.wait(PATIENCE_S)
@@ -46,16 +60,17 @@ class Talk:
 class Core:
     """The core's side: what it asked, and what came."""
 
-    def __init__(self, post: Post) -> None:
+    def __init__(self, post: Post, model: Post) -> None:
         self._post = post
+        self._model = model
         self._numbers = itertools.count(1)
         self.events: list[Event] = []
         self.models = RemoteModels(post, self.events.append, time.monotonic_ns)
 
-    def generate(self, prompt: str, question: str = "") -> int:
+    def generate(self, prompt: str, question: str = "", slab: Slab | None = None) -> int:
         number = next(self._numbers)
         deadline_ns = time.monotonic_ns() + 60 * S
-        self.models.ask(Generate(id=number, deadline_ns=deadline_ns, prompt=prompt, max_tokens=8, question=question))
+        self.models.ask(Generate(id=number, deadline_ns=deadline_ns, prompt=prompt, max_tokens=8, question=question, slab=slab))
         return number
 
     def look(self) -> int:
@@ -74,6 +89,9 @@ class Core:
             self.models.arrive()
         raise AssertionError(f"it never came; {self.events}")
 
+    def model_dropped(self) -> tuple[Dropped, ...]:
+        return tuple(self._model.dropped)
+
     def words(self, number: int) -> list[str]:
         return [event.text for event in self.events if isinstance(event, Token) and event.answers == number]
 
@@ -88,7 +106,7 @@ def running(tmp_path: Path, language: Language | None) -> Iterator[Core]:
         thread = threading.Thread(target=process.run)
         thread.start()
         try:
-            side = Core(core)
+            side = Core(core, model)
             assert all(end.reachable(PATIENCE_S) for end in (side.models._looks, side.models._prompts))
             yield side
         finally:
@@ -111,8 +129,47 @@ def test_words_come_one_by_one_and_then_the_end(tmp_path: Path, talk: Talk) -> N
         number = core.generate("a")
         for out in outs:
             out.set()
-        core.wait_for(Done, number)
+        done = core.wait_for(Done, number)
         assert core.words(number) == ["a0", "a1", "a2"]
+        assert isinstance(done, Done) and done.pieces == 3
+
+
+def test_what_the_model_is_shown_comes_before_its_words_and_what_it_is_not_shown_is_counted(tmp_path: Path, talk: Talk) -> None:
+    (out,) = talk.script("a", 1)
+    with running(tmp_path, talk) as core:
+        number = core.generate("a")
+        prompted = core.wait_for(Prompted, number)
+        assert isinstance(prompted, Prompted) and prompted.shown == (SHOWN,)
+        assert core.words(number) == []
+        out.set()
+        core.wait_for(Done, number)
+        assert Dropped("token", "context", 3) in core.model_dropped()
+
+
+def test_a_command_may_bring_all_that_memory_shows(tmp_path: Path, talk: Talk) -> None:
+    """A thousand rows, as wide as those of a model of two billion weights."""
+    (out,) = talk.script("a", 1)
+    out.set()
+    rows = 1024
+    slab = Slab(
+        emb=np.ones((rows, 2048), np.float16),
+        pos=np.zeros((rows, 3), np.int32),
+        t_ns=np.arange(rows),
+        t_end_ns=np.arange(rows),
+        weight=np.ones(rows, np.float32),
+        salience=np.ones(rows, np.float32),
+    )
+    with running(tmp_path, talk) as core:
+        core.wait_for(Done, core.generate("a", slab=slab))
+
+
+def test_forgetting_reaches_what_prompts_have_left_in_the_model(tmp_path: Path, talk: Talk) -> None:
+    with running(tmp_path, talk) as core:
+        core.models.forget()
+        until_s = time.monotonic() + PATIENCE_S
+        while not talk.forgotten.wait(0.01) and time.monotonic() < until_s:
+            core.models.arrive()
+        assert talk.forgotten.is_set()
 
 
 def test_a_look_is_carried_out_between_two_words(tmp_path: Path, talk: Talk) -> None:

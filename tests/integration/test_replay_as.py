@@ -18,6 +18,7 @@ from edge_runtime.decisions import DecisionLog
 from edge_runtime.hosts.journal_replay import replay_journal
 from edge_runtime.hosts.pace import Pace
 from edge_runtime.journal import JournalReader, Step
+from edge_runtime.models.opening import only_looking
 from edge_runtime.models.scripted import EVERYTHING, ScriptedLooker
 from edge_runtime.protocol import Append, Command, Event, Failed, Forget, Look, Looked, Stored
 from edge_runtime.records import Scope
@@ -58,7 +59,7 @@ class Log:
 def run(out: Path, profile: Board | None, *script: Event, config: Config | None = None) -> tuple[Played, Log]:
     log, pace = Log(), None if profile is None else Pace(profile)
     recording = world.recording(*(script or world.WORDS))
-    with play(recording, out, config or Config(), ScriptedLooker(world.see), observers=[log], pace=pace) as played:
+    with play(recording, out, config or Config(), only_looking(ScriptedLooker(world.see)), observers=[log], pace=pace) as played:
         pass
     return played, log
 

@@ -23,6 +23,7 @@ from edge_runtime.config import Config, S
 from edge_runtime.decisions import read_decisions
 from edge_runtime.hosts.capture import Frame
 from edge_runtime.journal import JournalReader
+from edge_runtime.models.opening import only_looking
 from edge_runtime.models.scripted import ScriptedLooker
 from edge_runtime.protocol import Failed
 from edge_runtime.store import open_store
@@ -183,7 +184,7 @@ def test_a_picture_that_changes_its_size_on_the_way_goes_on(tmp_path: Path) -> N
     gaze = tuple(GazeSample(n * S // 50, 0.5, 0.5) for n in range(200))
     recording = Recording("two sizes", frames, gaze, (), 160, 120, 90.0, 10.0, 4 * S, True, "Two sizes.")
     looker = ScriptedLooker({})
-    with play(recording, tmp_path / "run", Config(), looker) as played:
+    with play(recording, tmp_path / "run", Config(), only_looking(looker)) as played:
         assert played.cost.frames == 40
         assert played.cost.failed_looks == {}
     looked = [look.frame_seq for look in looker.asked]

@@ -25,6 +25,7 @@ from edge_runtime.hosts.run_log import RunLog
 from edge_runtime.hosts.workers import Workers
 from edge_runtime.journal import AbsentJournal, Head, Journal
 from edge_runtime.log import open_log
+from edge_runtime.models.opening import only_looking
 from edge_runtime.models.scripted import ScriptedLooker
 from edge_runtime.protocol import Asked, Command, Erased, Event, Failed, Forget
 from edge_runtime.records import Dropped, Query, Receipt, Scope
@@ -343,7 +344,7 @@ def test_a_recording_is_played_to_its_end_when_its_log_is_taken_away(tmp_path: P
             shutil.rmtree(out / "log")
             (out / "log").write_text("in the way")
 
-    with play(world.recording(*world.WORDS), out, Config(), ScriptedLooker(world.see), observers=[take_away]) as played:
+    with play(world.recording(*world.WORDS), out, Config(), only_looking(ScriptedLooker(world.see)), observers=[take_away]) as played:
         rows, _, thumbs = remembered(played)
     assert "mug" in {sighting.what.name for sighting in rows} and not thumbs, "what is in memory, without pictures"
     assert Dropped("log", "unusable", 1) in played.store.dropped

@@ -15,6 +15,7 @@ from devices.cameras import open_webcam
 from edge_runtime.config import Config
 from edge_runtime.journal import JournalReader
 from edge_runtime.models.looker import ThumbLooker
+from edge_runtime.models.opening import only_looking
 
 
 @pytest.mark.skipif(not sys.platform.startswith("linux"), reason="device files are Linux")
@@ -39,7 +40,7 @@ def test_the_run_knows_the_size_that_the_camera_really_gives(tmp_path: Path) -> 
         writer.write(np.full((240, 320, 3), 90, np.uint8))
     writer.release()
     camera = open_webcam(str(film), offered_hz=10.0, opener=lambda device: cv2.VideoCapture(str(device)))
-    with wear("server", camera, tmp_path / "run", Config(), ThumbLooker()):
+    with wear("server", camera, tmp_path / "run", Config(), only_looking(ThumbLooker())):
         pass
     head = JournalReader(tmp_path / "run").heads[0]
     assert (head.width_px, head.height_px) == (320, 240)

@@ -21,6 +21,7 @@ from devices.video import open_video
 from edge_runtime.config import Config
 from edge_runtime.journal import JournalReader
 from edge_runtime.models.looker import ThumbLooker
+from edge_runtime.models.opening import only_looking
 from edge_runtime.store import open_store
 from tests.conftest import ROOT
 from tests.dying_disk import in_child, room
@@ -110,7 +111,7 @@ def test_it_serves_a_page_without_models_and_ends_when_told(
 def test_a_film_is_worn_at_its_own_size_and_its_drops_are_shown(tmp_path: Path) -> None:
     film = write(tmp_path / "film.mp4", 20)
     recording = open_video(film, offered_hz=10.0, hfov_deg=60.0)
-    with simulator.wear("video", recording, tmp_path / "run", Config(), ThumbLooker()) as worn:
+    with simulator.wear("video", recording, tmp_path / "run", Config(), only_looking(ThumbLooker())) as worn:
         assert worn.feed is not None
         reader = worn.glasses.reader()
         update = reader.read()
@@ -131,14 +132,14 @@ def test_a_disk_that_takes_nothing_at_all_is_told_on_the_page_and_the_run_goes_o
 
 def _wear_on_a_full_disk(out: Path) -> None:
     room(30_000)  # enough for the beginning of a journal, not for a log's tables
-    with simulator.wear("browser", None, out, Config(), ThumbLooker()) as worn:
+    with simulator.wear("browser", None, out, Config(), only_looking(ThumbLooker())) as worn:
         (line,) = _troubles(worn)
         assert "The log takes nothing" in line and "Free some space" in line
 
 
 def _wear_on_a_disk_that_takes_nothing(out: Path) -> None:
     room(0)
-    with simulator.wear("browser", None, out, Config(), ThumbLooker()) as worn:
+    with simulator.wear("browser", None, out, Config(), only_looking(ThumbLooker())) as worn:
         first, second = _troubles(worn)
         assert "The log takes nothing" in first and "This run is not kept" in second
 

@@ -34,6 +34,7 @@ from edge_runtime.transport.messages import (
 from edge_runtime.transport.statuses import Reported
 from edge_runtime.types import Capabilities, LookedRegion
 from tests import world
+from tests.talking import SEEING, LongReader, Talker
 from tests.three_processes import PATIENCE_S, three
 
 
@@ -192,3 +193,29 @@ def test_a_client_can_end_the_core_in_good_order(tmp_path: Path) -> None:
         assert run.client.call(Stop()) == Taken()
         run.threads["core"].join(PATIENCE_S)
         assert not run.threads["core"].is_alive()
+
+
+def test_a_question_that_facts_cannot_answer_is_thought_about_in_the_models_process(tmp_path: Path) -> None:
+    language = Talker(lambda command: ["It is", " red."])
+    with three(tmp_path, ScriptedLooker(world.see, SEEING), language) as run:
+        run.watch_until(is_a(Looked))
+        run.watch()
+        assert isinstance(run.client.call(Question(text="what colour is the door?")), Taken)
+        run.steps.wait_for(says("I think: It is red, by what I saw"))
+    (command,) = language.commands
+    assert command.slab is not None and len(command.slab.t_ns) > 0, "what memory shows has travelled with the question"
+    with DecisionLog(tmp_path / "again.jsonl") as log:
+        replay_journal(tmp_path / "run", log)
+    assert (tmp_path / "again.jsonl").read_bytes() == (tmp_path / "run" / "decisions.jsonl").read_bytes()
+
+
+def test_forgetting_interrupts_the_model_in_its_own_process_and_empties_it(tmp_path: Path) -> None:
+    language = LongReader(PATIENCE_S)
+    with three(tmp_path, ScriptedLooker(world.see, SEEING), language) as run:
+        run.watch_until(is_a(Looked))
+        run.client.call(Question(text="what colour is the door?"))
+        assert language.reading.wait(PATIENCE_S)
+        run.client.call(ForgetWish(kind="all"))
+        assert language.emptied.wait(PATIENCE_S)
+        run.steps.wait_for(says("That was forgotten while you asked."))
+    assert (language.interrupted, language.forgotten) == (1, 1)

@@ -12,7 +12,21 @@ from edge_runtime.attend import Attend
 from edge_runtime.attend.attend import glimpse_change
 from edge_runtime.config import MS, AttendConfig, S
 from edge_runtime.outbox import Outbox
-from edge_runtime.protocol import BoardChanged, Event, Eye, Forget, FrameSeen, Gaze, Look, Looked, Taught, Tick, WatchRemoved, WatchSet
+from edge_runtime.protocol import (
+    Asked,
+    BoardChanged,
+    Event,
+    Eye,
+    Forget,
+    FrameSeen,
+    Gaze,
+    Look,
+    Looked,
+    Taught,
+    Tick,
+    WatchRemoved,
+    WatchSet,
+)
 from edge_runtime.records import Concept, Dropped, Scope
 from edge_runtime.types import WHOLE, Box, Capabilities, LabelHint, LookedRegion, Percept, Session, Signals, TextLine
 from gaze.types import EyeEvent, EyeKind, GazeSample
@@ -25,9 +39,9 @@ OTHER = PLAIN[::-1]
 class Wearer:
     """A wearer at ten frames a second who looks where the test says; collects looks, percepts and drops."""
 
-    def __init__(self, *, has_gaze: bool = True, **settings: float | int) -> None:
+    def __init__(self, *, has_gaze: bool = True, models: Capabilities = ABLE, **settings: float | int) -> None:
         config = msgspec.convert({**msgspec.to_builtins(AttendConfig()), **settings}, AttendConfig)
-        self.attend = Attend(config, Session(ABLE, has_gaze), teach_views=3, teach_floor=0.45, look_deadline_ns=5 * S)
+        self.attend = Attend(config, Session(models, has_gaze), teach_views=3, teach_floor=0.45, look_deadline_ns=5 * S)
         self.t_ns = 0
         self.seq = 0
         self.looks: list[Look] = []
@@ -408,3 +422,79 @@ def test_a_restored_attend_goes_on_as_the_one_it_was_taken_from() -> None:
         wearer.watch(2.0, eye=2, glimpse=OTHER)
     assert [(look.why, look.frame_seq) for look in one.looks] == [(look.why, look.frame_seq) for look in two.looks]
     assert one.percepts == two.percepts
+
+
+# ---------------------------------------------------------------- questions
+
+SEEING = msgspec.structs.replace(ABLE, language=True)
+
+
+def calm(models: Capabilities = SEEING, *, has_gaze: bool = True, **settings: float | int) -> Wearer:
+    """A wearer for whom little but a question calls for a look."""
+    quiet: dict[str, float | int] = {"heartbeat_ns": 600 * S, "text_after_ns": 600 * S, "scene_threshold": 1.0}
+    return Wearer(has_gaze=has_gaze, models=models, **{**quiet, **settings})
+
+
+def asks(wearer: Wearer, *, after_s: float = 0.0) -> list[Look]:
+    """The looks that a question calls for."""
+    before = len(wearer.looks)
+    wearer.feed(Asked(t_ns=wearer.t_ns + round(after_s * S), question="q1", text="what is it made of?"))
+    return wearer.looks[before:]
+
+
+def test_a_question_is_looked_at_where_gaze_rests_and_as_a_whole() -> None:
+    wearer = calm()
+    wearer.watch(1.0, eye=1, at=0.25)
+    (look,) = asks(wearer)
+    assert (look.why, look.eye_id) == ("question", 1)
+    assert look.frame_seq == wearer.percepts[-1].frame_seq, "the newest moment that is complete"
+    foveal, overview = look.regions
+    assert (foveal.kind, foveal.want) == ("foveal", ("vector", "labels", "tokens", "thumb"))
+    assert foveal.box.centre == pytest.approx((0.25, 0.5))
+    assert (overview.kind, overview.box, overview.want) == ("overview", WHOLE, ("vector", "tokens", "thumb"))
+
+
+def test_without_gaze_a_question_is_looked_at_in_the_middle_which_nobody_is_said_to_have_looked_at() -> None:
+    wearer = calm(has_gaze=False)
+    wearer.watch(1.0)
+    (look,) = asks(wearer)
+    assert [(region.kind, region.want) for region in look.regions] == [
+        ("watch", ("vector", "labels", "tokens", "thumb")),
+        ("overview", ("vector", "tokens", "thumb")),
+    ]
+
+
+def test_a_question_is_looked_at_whatever_the_budget_has_left_and_paid_for_afterwards() -> None:
+    wearer = calm(look_burst=1, looks_per_s=0.1)
+    wearer.watch(1.0, eye=1)
+    spent = len(wearer.looks)
+    assert [len(asks(wearer)) for _ in range(3)] == [1, 1, 1]
+    assert wearer.attend.state.budget.saved < 0.0
+    wearer.watch(9.0, eye=2, at=0.9)
+    assert len(wearer.looks) == spent + 3
+    assert Dropped("look", "budget") in wearer.dropped
+
+
+@pytest.mark.parametrize("lack", ["model", "power", "frame", "young frame"])
+def test_a_question_is_not_looked_at_without(lack: str) -> None:
+    wearer = calm(ABLE if lack == "model" else SEEING)
+    if lack != "frame":
+        wearer.watch(1.0, eye=1)
+    if lack == "power":
+        wearer.feed(BoardChanged(t_ns=wearer.t_ns, power="reduced"))
+    assert asks(wearer, after_s=3.0 if lack == "young frame" else 0.0) == []
+
+
+def test_what_was_seen_before_forgetting_is_not_looked_at_for_a_question_after_it() -> None:
+    wearer = calm()
+    wearer.watch(1.0, eye=1)
+    wearer.feed(Forget(t_ns=wearer.t_ns, scope=Scope("since", t_from_ns=0)))
+    assert asks(wearer) == []
+
+
+def test_what_a_question_was_just_looked_at_for_is_not_looked_at_again_at_once() -> None:
+    wearer = calm(relook_ns=2 * S)
+    wearer.watch(1.9, eye=1)
+    asks(wearer)
+    wearer.watch(1.5, eye=1)
+    assert wearer.whys() == ["scene", "fixation", "question"]

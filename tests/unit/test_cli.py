@@ -28,7 +28,7 @@ def help_of(words: list[str], capsys: Capture) -> str:
 
 def test_the_help_texts_are_these(capsys: Capture, golden: Callable[[str, bytes], None]) -> None:
     calls = [[], *([verb] for verb in VERBS), *(["memory", action] for action in ("show", "search", "like", "stats", "export", "forget"))]
-    calls += [["models", "list"], ["models", "prepare"], ["config", "show"]]
+    calls += [*(["models", action] for action in ("list", "pull", "prepare", "verify", "remove")), ["config", "show"]]
     golden("help.txt", "\n".join(f"$ {' '.join(['edge-runtime', *words, '--help'])}\n{help_of(words, capsys)}" for words in calls).encode())
 
 
@@ -122,13 +122,15 @@ def test_models_list_says_how_to_get_what_is_not_there(capsys: Capture) -> None:
     assert main(["models", "list"]) == 0
     assert "run: edge-runtime models prepare pocket" in capsys.readouterr().out
     assert main(["models", "list", "--json"]) == 0
-    assert [(row["name"], row["prepared"]) for row in json.loads(capsys.readouterr().out)] == [("pocket", False)]
+    listed = json.loads(capsys.readouterr().out)
+    assert [(row["name"], row["prepared"]) for row in listed["bundles"]] == [("pocket", False), ("smollm2", False)]
+    assert listed["checkpoints"] == []
 
 
 @pytest.mark.weights
 def test_models_list_shows_what_is_prepared(capsys: Capture, pocket_cache: Path) -> None:
     assert main(["models", "list", "--json"]) == 0
-    rows = {row["name"]: row for row in json.loads(capsys.readouterr().out)}
+    rows = {row["name"]: row for row in json.loads(capsys.readouterr().out)["bundles"]}
     assert rows["pocket"]["prepared"]
     assert all(file["licence"] and file["sha256"] for file in rows["pocket"]["files"])
 

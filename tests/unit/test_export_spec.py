@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from edge_runtime.errors import ModelError
-from export.spec import FAMILIES, PixelScale, UnsupportedModel, absent_tokens, family_of, pixel_scale_of, spec_of
+from export.families import FAMILIES, Family
+from export.spec import PixelScale, UnsupportedModel, absent_tokens, family_of, pixel_scale_of, spec_of
 
 GOLDEN = Path(__file__).resolve().parents[1] / "golden" / "vlm"
 
@@ -67,8 +69,50 @@ def test_heads_of_a_width_of_their_own_count_as_a_row() -> None:
     assert not spec_of(wide).k_quants
 
 
-@pytest.mark.parametrize("family", [family for family in FAMILIES if family.refusal], ids=lambda family: family.name)
-def test_a_described_model_that_nobody_has_verified_is_refused_with_the_reason(family: Any) -> None:
+EXPORTED = [family for family in FAMILIES if not family.refusal]
+REFUSED = [family for family in FAMILIES if family.refusal]
+
+
+@pytest.mark.parametrize("family", EXPORTED, ids=lambda family: family.name)
+def test_a_prompt_names_only_tokens_that_the_tokenizer_must_have(family: Family) -> None:
+    shape = family.prompt
+    written = "".join((shape.before, shape.picture_before, shape.picture_after, shape.after, *shape.stop))
+    assert set(re.findall(r"<[^<>]+>", written)) <= set(family.special_tokens)
+    # A turn ends with what the model ends its own with, and then it is the model's turn.
+    assert shape.after.startswith(shape.stop)
+    assert "assistant" in shape.after.lower()
+
+
+@pytest.mark.parametrize(
+    ("name", "prompt"),
+    [
+        (
+            "SmolVLM2",
+            "<|im_start|>User:<fake_token_around_image><global-img>{rows}<fake_token_around_image>"
+            "What is it?<end_of_utterance>\nAssistant:",
+        ),
+        ("InternVL3", "<|im_start|>user\n<img>{rows}</img>\nWhat is it?<|im_end|>\n<|im_start|>assistant\n"),
+        ("LLaVA-OneVision", "<|im_start|>user\n{rows}\nWhat is it?<|im_end|>\n<|im_start|>assistant\n"),
+        (
+            "Qwen2.5-VL",
+            "<|im_start|>system\nYou are a helpful assistant.<|im_end|>\n"
+            "<|im_start|>user\n<|vision_start|>{rows}<|vision_end|>What is it?<|im_end|>\n<|im_start|>assistant\n",
+        ),
+    ],
+)
+def test_one_turn_with_a_picture_reads_as_the_published_template_writes_it(name: str, prompt: str) -> None:
+    (shape,) = [family.prompt for family in FAMILIES if family.name == name]
+    assert f"{shape.before}{shape.picture_before}{{rows}}{shape.picture_after}What is it?{shape.after}" == prompt
+
+
+@pytest.mark.parametrize("family", EXPORTED, ids=lambda family: family.name)
+def test_the_converter_of_the_language_model_is_told_what_it_goes_by(family: Family) -> None:
+    assert family.text_architecture
+    assert family.pretokenizer
+
+
+@pytest.mark.parametrize("family", REFUSED, ids=lambda family: family.name)
+def test_a_described_model_that_nobody_has_verified_is_refused_with_the_reason(family: Family) -> None:
     checkpoint = {"architectures": [family.architectures[0]]}
     assert family_of(checkpoint) == family
     with pytest.raises(UnsupportedModel) as caught:

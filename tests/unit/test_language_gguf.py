@@ -72,10 +72,11 @@ def test_how_much_is_missing_is_said(tmp_path: Path) -> None:
         (b"GGUF\x09" + bytes(64), "is GGUF version 9"),
         (gguf({"llama.block_count": 2}, WEIGHTS), "does not say what family"),
         (gguf(HEAD | {"general.alignment": 0}, WEIGHTS), "tensors aligned to 0"),
+        (gguf(HEAD | {"tokenizer.ggml.tokens": ["a", "b", "a"]}, WEIGHTS), "has 1 of its 3 tokens twice"),
         (b"GGUF\3" + bytes(3) + (1).to_bytes(8, "little") * 2 + (1 << 40).to_bytes(8, "little"), "a text of 1099511627776 bytes"),
         (b"GGUF\3" + bytes(3) + (1 << 40).to_bytes(8, "little") * 2, "1099511627776 items"),
     ],
-    ids=("another kind", "version", "family", "alignment", "text", "items"),
+    ids=("another kind", "version", "family", "alignment", "twice", "text", "items"),
 )
 def test_what_is_wrong_is_said(data: bytes, words: str, tmp_path: Path) -> None:
     with pytest.raises(BundleError, match=words):

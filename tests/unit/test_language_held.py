@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from edge_runtime.models.language import Refused
-from edge_runtime.models.language_held import Held
+from edge_runtime.models.language_held import Held, Span
 
 
 def held() -> Held:
@@ -93,3 +93,16 @@ def test_a_copy_is_one_of_its_own() -> None:
     account.cut(2)
     account.add_tokens([9])
     assert other == held()
+
+
+def test_loose_rows_are_taken_out_one_by_one() -> None:
+    """But there is no way back to between them."""
+    account = Held()
+    account.add_tokens([1, 2])
+    account.add_picture(5, loose=True)
+    account.add_tokens([3])
+    account.take_out(3, 5)
+    assert account.spans == [Span(0, 2, [1, 2]), Span(2, 3, None, True), Span(3, 5, None, True), Span(5, 6, [3])]
+    with pytest.raises(Refused, match="inside the picture"):
+        account.cut(4)
+    assert account.copy().spans[1].loose

@@ -12,7 +12,45 @@ from edge_runtime.models.language_picture import Picture, plane_positions
 
 def test_a_picture_in_the_plane() -> None:
     """Time, row, column and a spare; all of the picture at one time."""
-    assert plane_positions((2, 3), 7).tolist() == [[7] * 6, [7, 7, 7, 8, 8, 8], [7, 8, 9, 7, 8, 9], [0] * 6]
+    picture = Picture(np.zeros((6, 8), np.float32), grid=(2, 3))
+    assert plane_positions(picture, 7).tolist() == [[7] * 6, [7, 7, 7, 8, 8, 8], [7, 8, 9, 7, 8, 9], [0] * 6]
+    assert picture.plane_length == 3
+
+
+def test_a_few_rows_of_a_picture_keep_their_places() -> None:
+    """What is left out does not move what stays, nor what comes behind."""
+    whole = plane_positions(Picture(np.zeros((6, 8), np.float32), grid=(2, 3)), 7)
+    cells = np.array([[0, 0, 1], [0, 1, 0], [0, 1, 2]], np.int32)
+    few = Picture(np.zeros((3, 8), np.float32), grid=(2, 3), cells=cells)
+    assert plane_positions(few, 7).tolist() == whole[:, [1, 3, 5]].tolist()
+    assert few.plane_length == 3
+
+
+def test_pictures_that_follow_one_another_lie_behind_one_another_in_time() -> None:
+    cells = np.array([[0, 1, 1], [1, 0, 0], [4, 0, 1]], np.int32)
+    film = Picture(np.zeros((3, 8), np.float32), grid=(2, 2), cells=cells)
+    assert plane_positions(film, 10).tolist() == [[10, 11, 14], [11, 10, 10], [11, 10, 11], [0, 0, 0]]
+    assert film.plane_length == 5
+
+
+@pytest.mark.parametrize(
+    ("grid", "cells"),
+    [
+        (None, [[0, 0, 0], [0, 0, 1]]),
+        ((2, 2), [[0, 0, 0]]),
+        ((2, 2), [[0, 0, 2], [0, 1, 0]]),
+        ((2, 2), [[0, -1, 0], [0, 1, 0]]),
+        ((2, 2), [[1, 0, 0], [0, 1, 0]]),
+    ],
+)
+def test_places_lie_in_the_grid_and_in_order_of_time(grid: tuple[int, int] | None, cells: list[list[int]]) -> None:
+    with pytest.raises(ModelError, match=r"with places|lies outside the grid"):
+        Picture(np.zeros((2, 8), np.float32), grid=grid, cells=np.array(cells, np.int32))
+
+
+def test_without_a_grid_there_are_no_places() -> None:
+    with pytest.raises(ModelError, match="where in the plane"):
+        plane_positions(Picture(np.zeros((6, 8), np.float32)), 0)
 
 
 @pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf])

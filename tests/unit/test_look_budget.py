@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from edge_runtime.attend.budget import BudgetState, spend
+from edge_runtime.attend.budget import BudgetState, charge, spend
 from edge_runtime.config import S
 
 
@@ -34,3 +34,25 @@ def test_over_a_minute_the_rate_holds() -> None:
 def test_rate_zero_means_that_looks_are_free() -> None:
     state = BudgetState()
     assert all(spend(state, 0, 1.0, per_s=0.0, burst=1) for _ in range(100))
+
+
+def test_what_is_charged_is_paid_by_the_looks_to_come() -> None:
+    state = BudgetState()
+    for _ in range(4):
+        charge(state, 0, 1.0, per_s=1.0, burst=3)
+    assert not spend(state, 1 * S, 1.0, per_s=1.0, burst=3)
+    assert spend(state, 2 * S, 1.0, per_s=1.0, burst=3)
+
+
+def test_no_more_than_a_burst_is_ever_owed() -> None:
+    state = BudgetState()
+    for _ in range(100):
+        charge(state, 0, 1.0, per_s=1.0, burst=3)
+    assert not spend(state, 3 * S, 1.0, per_s=1.0, burst=3)
+    assert spend(state, 4 * S, 1.0, per_s=1.0, burst=3)
+
+
+def test_where_looks_are_free_nothing_is_charged() -> None:
+    state = BudgetState()
+    charge(state, 0, 1.0, per_s=0.0, burst=1)
+    assert state == BudgetState()

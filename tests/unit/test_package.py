@@ -58,7 +58,9 @@ def test_gaze_imports_numpy_and_nothing_else_but_where_it_is_compiled() -> None:
 
 def test_every_package_that_is_imported_is_declared() -> None:
     owners = {name: {*map(normal, found)} for name, found in importlib.metadata.packages_distributions().items()}
-    owners.setdefault("llama_cpp", {"llama-cpp-python"})  # where it is not installed nobody else knows
+    # Where these are not installed nobody else knows.
+    owners.setdefault("llama_cpp", {"llama-cpp-python"})
+    owners.setdefault("tensorrt_rtx", {"tensorrt-rtx-cu12"})
     for source in SOURCES:
         foreign = {name for name in imported(source) if name not in sys.stdlib_module_names and name not in PACKAGES}
         undeclared = {name for name in foreign if not declared() & {*owners.get(name, ()), normal(name)}}
@@ -81,7 +83,7 @@ def test_names_of_test_files_are_unique() -> None:
 
 @pytest.mark.parametrize("module", ["gaze", "edge_runtime.core", "edge_runtime.settings"])
 def test_the_inner_house_starts_without_heavy_packages(module: str) -> None:
-    heavy = "{'cv2', 'llama_cpp', 'onnx', 'onnxruntime', 'tensorrt', 'torch', 'zmq'}"
+    heavy = "{'cv2', 'llama_cpp', 'onnx', 'onnxruntime', 'tensorrt', 'tensorrt_rtx', 'torch', 'zmq'}"
     program = f"import sys, {module}; sys.exit(', '.join({heavy} & set(sys.modules)) or 0)"
     done = subprocess.run([sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True, check=False)  # noqa: S603
     assert done.returncode == 0, done.stderr

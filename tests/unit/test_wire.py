@@ -158,7 +158,7 @@ def test_what_nobody_would_read_is_not_sent() -> None:
     largest = wire.encode(routes.WORDS, Token(t_ns=1, answers=1, text="x" * room))
     assert len(largest) == routes.WORDS.max_bytes
     assert wire.decode(routes.WORDS, largest) == Token(t_ns=1, answers=1, text="x" * room)
-    with pytest.raises(WireError, match="16385 bytes; words carries 16384 at most") as refused:
+    with pytest.raises(WireError, match="32769 bytes; words carries 32768 at most") as refused:
         wire.encode(routes.WORDS, Token(t_ns=1, answers=1, text="x" * (room + 1)))
     assert refused.value.reason == "too_large"
 

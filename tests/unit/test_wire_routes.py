@@ -21,15 +21,15 @@ def test_each_process_says_this_and_hears_that() -> None:
     assert says == {
         "supervisor": {"orders", "status/supervisor"},
         "capture": {"frames", "senses", "crops", "kept", "pointed", "peeked", "status/capture"},
-        "core": {"looks", "prompts", "keeping", "replies", "shown", "said", "status/core"},
-        "model": {"looked", "endings", "words", "cuts", "status/model"},
+        "core": {"looks", "prompts", "forgets", "keeping", "replies", "shown", "said", "status/core"},
+        "model": {"looked", "endings", "words", "forgot", "cuts", "status/model"},
         "client": {"calls", "points", "views", "peeks"},
     }
     assert hears == {
         "supervisor": {"status/capture", "status/core", "status/model"},
         "capture": {"cuts", "keeping", "points", "peeks", "orders"},
-        "core": {"frames", "senses", "kept", "looked", "endings", "words", "calls", "views", "orders", *STATUS} - {"status/core"},
-        "model": {"looks", "prompts", "crops", "orders"},
+        "core": {"frames", "senses", "kept", "looked", "endings", "words", "forgot", "calls", "views", "orders", *STATUS} - {"status/core"},
+        "model": {"looks", "prompts", "forgets", "crops", "orders"},
         "client": {"replies", "pointed", "shown", "peeked", "said", *STATUS},
     }
 

@@ -21,7 +21,7 @@ from edge_runtime.models.onnx_session import open_session
 from export import efficientnet_onnx
 from export.class_names import class_names
 from export.manifest_toml import manifest_toml
-from export.onnx_graph import make_model, needed_nodes, quantise_products, weights_of
+from export.onnx_graph import load, make_model, needed_nodes, quantise_products, save, saved_bytes, weights_of
 from export.pocket import VISION, prepare_pocket
 from export.pocket_sources import SOURCES
 from export.whiten import CROPS_EACH, DIRECTIONS, PICTURES, crops_of, spread_of
@@ -224,3 +224,21 @@ def test_a_missing_package_is_said_before_anything_is_downloaded(
         prepare_pocket(cache=tmp_path)
     assert extra in caught.value.hint
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_model_too_large_for_one_message_is_saved_with_its_weights_beside_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("export.onnx_graph.LARGEST_MESSAGE_BYTES", 100_000)
+    tower = Path(__file__).resolve().parents[1] / "golden" / "vlm" / "tower.onnx"
+    wanted = weights_of(load(tower), load(tower).graph.node)
+    for _ in range(2):
+        save(load(tower), tmp_path / "tower.onnx")
+        assert sorted(path.name for path in tmp_path.iterdir()) == ["tower.onnx", "tower.onnx.data"]
+        # Once more does not make it longer.
+        assert saved_bytes(tmp_path / "tower.onnx") < 1.1 * tower.stat().st_size
+    again = load(tmp_path / "tower.onnx")
+    assert {name: array.tobytes() for name, array in weights_of(again, again.graph.node).items()} == {
+        name: array.tobytes() for name, array in wanted.items()
+    }
+    image = np.zeros((1, 3, 64, 64), np.float32)
+    with open_session(tower, threads=1) as whole, open_session(tmp_path / "tower.onnx", threads=1) as parted:
+        assert np.array_equal(whole.run(image), parted.run(image))

@@ -20,6 +20,7 @@ Mask = npt.NDArray[np.bool_]
 
 NEVER_NS = -(2**63)
 """Before any time."""
+_BLOCK_TOKENS = 1024
 HELD_BYTES = 600
 """What is held of one kind of region without its numbers: two array objects, the struct, its box, and its place in a dictionary."""
 
@@ -28,6 +29,19 @@ def aligned_cosine(a: Floats, b: Floats) -> Floats:
     """Cosine of each row with the row at the same place: unit rows float32 [P,D] twice to float32 [P]."""
     cosine: Floats = np.einsum("pd,pd->p", a, b)
     return cosine
+
+
+def most_alike(emb: TokenArray, cue: TokenArray) -> Floats:
+    """Cosine of each token with the one of the cue that it is most like: float16 [N,D] and [L,D] to float32 [N]; without a cue -1.
+
+    In blocks, so that all that is kept never stands in memory twice.
+    """
+    asked, best = unit_rows(cue).T, np.full(len(emb), -1.0, np.float32)
+    if not len(cue):
+        return best
+    for first in range(0, len(emb), _BLOCK_TOKENS):
+        best[first : first + _BLOCK_TOKENS] = (unit_rows(emb[first : first + _BLOCK_TOKENS]) @ asked).max(axis=1)
+    return best
 
 
 def neighbour_cosine(a: Floats, b: Floats, hw: tuple[int, int], reach: int = 1) -> Floats:

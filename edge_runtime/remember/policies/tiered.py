@@ -12,8 +12,8 @@ from edge_runtime.protocol import Looked
 from edge_runtime.records import Dropped, RetrievalCue, Slab
 from edge_runtime.remember.policies import slabs
 from edge_runtime.remember.policies.events import Events, condense
-from edge_runtime.remember.policies.frames import TokenFrame, frames_of, unit_rows
-from edge_runtime.remember.policies.matching import LastKept
+from edge_runtime.remember.policies.frames import TokenFrame, frames_of
+from edge_runtime.remember.policies.matching import LastKept, most_alike
 from edge_runtime.remember.policies.reduce import quadrant_quota
 from edge_runtime.remember.policies.salience import Dwell, gazed
 from edge_runtime.remember.policies.select import best_in_time
@@ -88,7 +88,7 @@ class Tiered:
         rest, last = slabs.concat(looks[:newest], self._dim), slabs.concat(looks[newest:], self._dim)
         score = rest.salience
         if cue is not None and cue.tokens is not None and cue.tokens.shape[1:] == rest.emb.shape[1:]:
-            score = (unit_rows(rest.emb) @ unit_rows(cue.tokens).T).max(axis=1, initial=-1.0)
+            score = most_alike(rest.emb, cue.tokens)
         chosen = slabs.take(rest, best_in_time(score, max_tokens - len(last.t_ns)))
         return slabs.in_time(slabs.concat([chosen, last]))
 

@@ -19,13 +19,14 @@ from edge_runtime.protocol import (
     Look,
     Looked,
     Message,
+    Prompted,
     Say,
     Show,
     StopSpeech,
     Token,
     UserSpeech,
 )
-from edge_runtime.records import Dropped, Evidence
+from edge_runtime.records import Dropped, Evidence, Note, ShownTokens, Slab
 from edge_runtime.speech import Response
 from edge_runtime.transport.messages import (
     CropPixels,
@@ -34,6 +35,7 @@ from edge_runtime.transport.messages import (
     EndFilm,
     Film,
     ForgetFrames,
+    ForgetPrompts,
     ForgetWish,
     Known,
     Mute,
@@ -163,10 +165,31 @@ _LOOKING: tuple[Message, ...] = (
         ),
     ),
     Failed(t_ns=_T_NS, answers=81, reason="evicted", detail="frame 370 has left the ring"),
-    Generate(id=82, deadline_ns=_T_NS + 20 * S, prompt="Where is the mug?", max_tokens=64, question="client-3"),
+    Generate(
+        id=82,
+        deadline_ns=_T_NS + 20 * S,
+        prompt="Where is the mug?",
+        max_tokens=64,
+        question="client-3",
+        why="answer",
+        t_asked_ns=_T_NS - 50 * MS,
+        looks=(LookedRegion(kind="foveal", box=_BOX, tokens=Tokens((1, 2), 3, np.arange(6, dtype=np.float16).reshape(2, 3))),),
+        t_look_ns=_T_NS - 30 * MS,
+        slab=Slab(
+            emb=np.array([[0.5, 0.25, 1.0]], np.float16),
+            pos=np.array([[340, 2, 5]], np.int32),
+            t_ns=np.array([9 * S]),
+            t_end_ns=np.array([10 * S]),
+            weight=np.array([4.0], np.float32),
+            salience=np.array([0.75], np.float32),
+            notes=(Note(9 * S, 10 * S, "a kitchen"),),
+        ),
+    ),
+    Prompted(t_ns=_T_NS, answers=82, shown=(ShownTokens("memory", 9 * S, 10 * S, 1, 4.0, (340,)),)),
     Token(t_ns=_T_NS, answers=82, text=" On the"),
-    Done(t_ns=_T_NS, answers=82),
+    Done(t_ns=_T_NS, answers=82, pieces=1),
     ForgetFrames(t_from_ns=_T_NS),
+    ForgetPrompts(),
     Film(for_ns=60 * S),
     EndFilm(),
 )

@@ -1,4 +1,4 @@
-"""From a checkpoint to a proved tower, with torch; and the small tower's gates on real pictures, without."""
+"""From a checkpoint to a proved tower: SmolVLM2, whose whole checkpoint is the sample of the tests that have no torch."""
 
 from __future__ import annotations
 
@@ -12,13 +12,12 @@ import pytest
 
 from edge_runtime.errors import BundleError, ModelError
 from edge_runtime.models.onnx_session import open_session
-from edge_runtime.pixels import jpeg_decode, planes
-from export.gates import cosines, judge, tower_input
+from edge_runtime.pixels import planes
 from export.onnx_graph import load
-from export.precision import LEAST_CALIBRATION, Precision, dynamic_eight_bit, eight_bit, half, ranges_of
-from export.spec import PixelScale, pixel_scale_of, spec_of
+from export.precision import half
+from export.spec import pixel_scale_of
 from export.vision import MAX_ABS, export_tower, read_json
-from scripts.vlm_fixtures import write_checkpoint
+from scripts.vlm_checkpoints import write_checkpoint
 
 GOLDEN = Path(__file__).resolve().parents[1] / "golden" / "vlm"
 
@@ -55,6 +54,17 @@ def test_a_grid_that_leaves_pixels_over_as_the_largest_size_has_it(tmp_path: Pat
     done = export_tower(tmp_path / "checkpoint", tmp_path / "vision.onnx")
     assert done.spec.tokens_per_tile == 81
     assert done.max_abs <= MAX_ABS
+
+
+@pytest.mark.slow
+def test_a_tower_too_large_for_one_message_has_its_weights_beside_it(
+    checkpoint: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("export.onnx_graph.LARGEST_MESSAGE_BYTES", 1000)
+    done = export_tower(checkpoint, tmp_path / "vision.onnx")
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["vision.onnx", "vision.onnx.data"]
+    assert done.max_abs <= MAX_ABS
+    assert half(load(done.file)).SerializeToString() == half(load(GOLDEN / "tower.onnx")).SerializeToString()
 
 
 PROJECTION = "model.connector.modality_projection.proj.weight"
@@ -98,18 +108,3 @@ def test_weights_that_cannot_be_read(content: bytes | None, checkpoint: Path, tm
         (broken / "model.safetensors").write_bytes(content)
     with pytest.raises(BundleError, match="cannot be loaded"):
         export_tower(broken, tmp_path / "vision.onnx")
-
-
-def test_every_precision_passes_its_gate_on_photographs_it_was_not_calibrated_on(shared_data: Path, tmp_path: Path) -> None:
-    spec, scale = spec_of(read_json(GOLDEN / "config.json")), PixelScale((127.5,) * 3, (127.5,) * 3)
-    photographs = [jpeg_decode(path.read_bytes()) for path in sorted((shared_data / "concepts").glob("*/*.jpg"))]
-    images = [tower_input(picture, spec, scale) for picture in photographs]
-    tower = load(GOLDEN / "tower.onnx")
-    ranges = ranges_of(tower, images[:LEAST_CALIBRATION])
-    written: dict[Precision, Any] = {"fp16": half(tower), "int8": eight_bit(tower, ranges), "dynamic-int8": dynamic_eight_bit(tower)}
-    for precision, model in written.items():
-        file = tmp_path / f"{precision}.onnx"
-        file.write_bytes(model.SerializeToString())
-        verdict = judge(precision, cosines(GOLDEN / "tower.onnx", file, images[LEAST_CALIBRATION:]))
-        assert verdict.failures == ()
-        assert verdict.pictures == 49
