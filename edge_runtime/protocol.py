@@ -90,11 +90,16 @@ class Token(Message, frozen=True):
 
 
 class Done(Message, frozen=True):
-    """A generation is complete; ``pieces`` says of how many ``Token`` it is made, ``None`` where that is not known."""
+    """A generation is complete; ``pieces`` says of how many ``Token`` it is made, ``None`` where that is not known.
+
+    Between processes a word may be lost on its way, and this may not: there it repeats what was said and shown.
+    """
 
     t_ns: int
     answers: int
     pieces: int | None = None
+    text: str = ""
+    shown: tuple[ShownTokens, ...] = ()
 
 
 class Failed(Message, frozen=True):

@@ -153,7 +153,12 @@ def _make(plan: Plan, archive: Path | None, work: Work, say: Say) -> _Parts:
         words,
         plan.inputs["gate"],
     )
-    language = product(f"language model in {plan.language}", lambda out: stages.language_in(plan.language, words_file, out, say), words)
+    language = product(
+        f"language model in {plan.language}",
+        lambda out: stages.language_in(plan.language, words_file, exact_file, checkpoint, pictures.calibration, out, say),
+        words,
+        *((exact, plan.inputs["calibration"]) if plan.language in stages.WEIGHED else ()),
+    )
     product(
         f"gate of the language model in {plan.language}",
         lambda _: stages.language_gate(plan.language, words_file, language.file(stages.LANGUAGE), say),

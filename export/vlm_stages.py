@@ -9,8 +9,9 @@ from pathlib import Path
 from edge_runtime.models.hub import Say, megabytes
 from export.checkpoint import Checkpoint
 from export.gates import cosines, judge
-from export.gguf_quant import Kind, quantise
+from export.gguf_quant import Importance, Kind, quantise
 from export.gguf_text import convert_language, convert_mmproj
+from export.importance import collect, own_passages
 from export.onnx_graph import load, save
 from export.parity import exact_parity
 from export.parity_quantised import quantised_parity
@@ -28,7 +29,11 @@ Pictures = Mapping[str, Path]
 CALIBRATED: frozenset[Precision] = frozenset({"int8", "fp8"})
 """Precisions that need to know how large activations become."""
 
+WEIGHED: frozenset[Kind] = frozenset({"q6_k", "q5_k_m", "q4_k_m", "q3_k_m", "q4_0", "q4_1", "iq4_nl", "iq3_xxs", "iq2_xs"})
+"""Kinds with so few bits that it is worth knowing what each column of a matrix counts."""
+
 _PARITY_PICTURES = 2
+_WEIGHED_PICTURES = 16
 
 
 def exact_tower(checkpoint: Checkpoint, out: Path, say: Say) -> Findings:
@@ -65,12 +70,20 @@ def exact_language(checkpoint: Checkpoint, converter: Path, out: Path, say: Say)
     return Findings()
 
 
-def language_in(kind: Kind, exact: Path, out: Path, say: Say) -> Findings:
-    """Quantise the language model; which types were really written is noted."""
-    done = quantise(exact, out / LANGUAGE, kind, say=say)
+def language_in(kind: Kind, exact: Path, tower: Path, checkpoint: Checkpoint, calibration: Pictures, out: Path, say: Say) -> Findings:
+    """Quantise the language model; which types were really written is noted.
+
+    For kinds of :data:`WEIGHED` it first reads texts, and questions behind pictures that the tower in float32 has seen.
+    """
+    importance: Importance = {}
+    if kind in WEIGHED:
+        images = islice(tower_inputs(calibration, checkpoint.spec, checkpoint.scale), _WEIGHED_PICTURES)
+        importance = collect(exact, own_passages(exact, checkpoint.spec, tower, images), say=say)
+    done = quantise(exact, out / LANGUAGE, kind, importance=importance, say=say)
     figures = {f"language_tensors_{name}": float(count) for name, count in sorted(done.types.items())}
     # Not a failure: they keep more bits, not fewer.
-    return Findings(figures={**figures, "language_matrices_kept_whole": float(len(done.unfit))})
+    figures["language_matrices_kept_whole"] = float(len(done.unfit))
+    return Findings(figures={**figures, "language_matrices_weighed": float(len(importance))})
 
 
 def exact_language_gate(checkpoint: Checkpoint, tower: Path, language: Path, pictures: Pictures, say: Say) -> Findings:

@@ -11,6 +11,8 @@ import threading
 from collections import deque
 from collections.abc import Callable
 
+import msgspec
+
 from edge_runtime.config import S
 from edge_runtime.hosts.lanes import ModelLane
 from edge_runtime.hosts.metering import Meter
@@ -19,11 +21,14 @@ from edge_runtime.hosts.workers import LookWork
 from edge_runtime.models.generation import Language
 from edge_runtime.models.looker import Looker
 from edge_runtime.protocol import Done, Event, Failed, Generate, Look, Looked, Prompted, Token
-from edge_runtime.records import Dropped
+from edge_runtime.records import Dropped, ShownTokens
 from edge_runtime.transport.messages import Stop, Taken
 from edge_runtime.transport.post import Call, MessageAnswerer, Post
 from edge_runtime.transport.routes import ENDINGS, FORGETS, FORGOT, LOOKED, LOOKS, ORDERS, PROMPTS, STATUS, WORDS
 from edge_runtime.transport.statuses import Status
+
+_MOST_CHARS = 1000
+"""Of an answer that are repeated at its end."""
 
 
 class ModelProcess:
@@ -57,6 +62,7 @@ class ModelProcess:
         self._lane = ModelLane(LookWork(frames, looker), language, self._put, time_ns, self._count)
         self._calls: dict[int, tuple[MessageAnswerer, Call, int]] = {}
         self._done: deque[Event] = deque()
+        self._said, self._shown = "", tuple[ShownTokens, ...]()
         self._stopping = threading.Event()
         self._newest_ns: int | None = None
 
@@ -111,6 +117,7 @@ class ModelProcess:
         while self._done:
             event = self._done.popleft()
             if isinstance(event, Prompted | Token):
+                self._remember(event)
                 self._words.send(event)
                 continue
             if not isinstance(event, Looked | Done | Failed):
@@ -121,11 +128,19 @@ class ModelProcess:
                 continue
             if isinstance(event, Done):
                 self._meter.count("generations")
+                event = msgspec.structs.replace(event, text=self._said, shown=self._shown)
             if isinstance(event, Looked):
                 self._meter.count("looks")
                 self._meter.age("look", self._time_ns() - event.t_capture_ns)
                 self._newest_ns = max(event.t_capture_ns, self._newest_ns or 0)
             answerer.answer(call, event)
+
+    def _remember(self, event: Prompted | Token) -> None:
+        """Keep what is said and shown of the generation under way, for its end; there is only one."""
+        if isinstance(event, Prompted):
+            self._said, self._shown = "", event.shown
+        else:
+            self._said = (self._said + event.text)[:_MOST_CHARS]
 
     def _stuck(self) -> bool:
         """Whether a look has been under way for longer than anybody waits for it."""

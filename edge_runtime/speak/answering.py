@@ -165,10 +165,15 @@ class Answering:
         answered, words = under_way.answered, under_way.text.strip()
         if isinstance(event, Failed):
             self._unsaid.append(Dropped("rewording", event.reason))
-        elif event.pieces is not None and event.pieces > under_way.pieces:
+            return answered
+        if event.pieces is not None and event.pieces > under_way.pieces:
             self._unsaid.append(Dropped("rewording", "lost"))
-        elif not rewording.keeps(answered.reply.text, words):
+            words = event.text[:_MOST_CHARS].strip()
+            if not words:
+                return answered
+        if not rewording.keeps(answered.reply.text, words):
             self._unsaid.append(Dropped("rewording", "unfaithful"))
-        elif words != answered.reply.text:
-            return msgspec.structs.replace(answered, reply=msgspec.structs.replace(answered.reply, code=_REWORDED, text=words))
-        return answered
+            return answered
+        if words == answered.reply.text:
+            return answered
+        return msgspec.structs.replace(answered, reply=msgspec.structs.replace(answered.reply, code=_REWORDED, text=words))

@@ -175,7 +175,10 @@ class Thinking:
     def _answer(self, thought: Thought, done: Done) -> Reply:
         if done.pieces is not None and done.pieces > thought.pieces:
             self.dropped.append(Dropped("answer", "lost", done.pieces - thought.pieces))
-            return _TORN
+            if not done.text:
+                return _TORN
+            thought.text = done.text[:_MOST_CHARS]
+        thought.shown = thought.shown or done.shown
         said = " ".join(_printable(thought.text).split()).rstrip(" .,;:!?\u2026")
         if not said:
             return _BLANK

@@ -97,7 +97,7 @@ SENSES = Route(
 LOOKS = Route("looks", "core", ("model",), (p.Look,), 256 * KIB, 1, "what the core wants looked at")
 LOOKED = Route("looked", "model", ("core",), (p.Looked, p.Failed), 4 * MIB, 1, "what was seen, or why not", answers="looks")
 PROMPTS = Route("prompts", "core", ("model",), (p.Generate,), 8 * MIB, 1, "what the core wants put into words, with what it has seen")
-ENDINGS = Route("endings", "model", ("core",), (p.Done, p.Failed), 16 * KIB, 1, "the end of those words, or why none", answers="prompts")
+ENDINGS = Route("endings", "model", ("core",), (p.Done, p.Failed), 64 * KIB, 1, "the end of those words, or why none", answers="prompts")
 WORDS = Route(
     "words", "model", ("core",), (p.Prompted, p.Token), 32 * KIB, 256, "what the model is shown for them, and those words, piece by piece"
 )

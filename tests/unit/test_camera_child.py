@@ -72,6 +72,16 @@ def test_waiting_for_a_child_that_gives_nothing_can_be_ended() -> None:
         assert not output.fill(memoryview(bytearray(1)))
 
 
+@contextmanager
+def heeding_interrupts() -> Iterator[None]:
+    """Children ignore interrupts where their parent does, as whoever was started in the background may."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)
+
+
 @pytest.mark.parametrize(
     ("program", "signs"),
     [
@@ -84,7 +94,7 @@ def test_waiting_for_a_child_that_gives_nothing_can_be_ended() -> None:
 def test_a_child_ends_politely_where_it_can(program: str, signs: set[signal.Signals], monkeypatch: pytest.MonkeyPatch) -> None:
     if signal.SIGINT in signs:
         monkeypatch.setattr("devices.cameras.child._POLITE_S", 20.0)  # this machine may be busy
-    with child(program) as output:
+    with heeding_interrupts(), child(program) as output:
         assert output.fill(memoryview(bytearray(1)))
         process = output._child
     assert process.returncode is not None

@@ -273,6 +273,17 @@ def test_an_answer_that_rests_on_nothing_is_not_given() -> None:
     assert theatre.said == ["I have seen nothing to judge that by."]
 
 
+def test_what_was_lost_on_its_way_is_in_the_end_of_the_answer() -> None:
+    theatre = thinker()
+    ask(theatre, 20, "what colour is the car?", look=None)
+    (command,) = theatre.of(Generate)
+    theatre.feed(Token(t_ns=ns(21), answers=command.id, text=" red"))
+    shown = ShownTokens("memory", ns(18), ns(18), 10, 10.0)
+    theatre.feed(Done(t_ns=ns(22), answers=command.id, pieces=2, text="dark red", shown=(shown,)))
+    assert theatre.said == ["I think: dark red, by what I saw 4 s ago."]
+    assert theatre.dropped == [Dropped("answer", "lost", 1)]
+
+
 def test_an_answer_of_which_a_part_was_lost_is_not_passed_off_as_whole() -> None:
     theatre = thinker()
     ask(theatre, 20, "is it safe?", look=None)

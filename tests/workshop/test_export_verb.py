@@ -162,6 +162,15 @@ def test_a_tower_for_a_board(workshop: Path, precision: str) -> None:
     assert manifest.gates[f"vision_{precision}_pictures"] == 20
 
 
+def test_with_few_bits_what_each_column_counts_is_measured_first(workshop: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    out = workshop / "few-bits"
+    assert main(arguments(workshop, "SmolVLM2", out, "--language", "q4_0", "--force")) == 0
+    manifest = load_bundle(out).manifest
+    # Seven matrices in each of two layers, and the one that the chances come from.
+    assert manifest.gates["language_matrices_weighed"] == 15
+    assert manifest.gates["language_tensors_q4_0"] > 0
+
+
 def test_a_tower_in_float8_is_held_to_the_gate_of_whole_numbers(workshop: Path) -> None:
     out = workshop / "thor-fp8"
     # Three bits of mantissa are few for random weights: whether they do is measured, not promised.

@@ -187,7 +187,7 @@ _LOOKING: tuple[Message, ...] = (
     ),
     Prompted(t_ns=_T_NS, answers=82, shown=(ShownTokens("memory", 9 * S, 10 * S, 1, 4.0, (340,)),)),
     Token(t_ns=_T_NS, answers=82, text=" On the"),
-    Done(t_ns=_T_NS, answers=82, pieces=1),
+    Done(t_ns=_T_NS, answers=82, pieces=1, text="It is red.", shown=(ShownTokens("overview", _T_NS, _T_NS, 4, 4.0),)),
     ForgetFrames(t_from_ns=_T_NS),
     ForgetPrompts(),
     Film(for_ns=60 * S),
