@@ -29,19 +29,6 @@ class _SetFlag(argparse.Action):
         setattr(namespace, self.dest, {**getattr(namespace, self.dest), key.strip(): value.strip()})
 
 
-class _ModelFlag(argparse.Action):
-    """Puts the setting ``models.vlm`` among those of ``--set``."""
-
-    def __call__(
-        self,
-        parser: argparse.ArgumentParser,
-        namespace: argparse.Namespace,
-        values: str | Sequence[Any] | None,
-        option_string: str | None = None,
-    ) -> None:
-        setattr(namespace, self.dest, {**getattr(namespace, self.dest), "models.vlm": str(values)})
-
-
 def add_json(parser: argparse.ArgumentParser) -> None:
     """Offer ``--json`` (``args.json``)."""
     parser.add_argument("--json", action="store_true", help="print JSON instead of text")
@@ -66,7 +53,8 @@ def add_model(parser: argparse.ArgumentParser) -> None:
         "--model",
         dest="flags",
         metavar="BUNDLE",
-        action=_ModelFlag,
+        type=lambda bundle: f"models.vlm={bundle}",
+        action=_SetFlag,
         default={},
         help="a bundle with a language model, by name or folder: it answers what facts cannot; short for --set models.vlm=BUNDLE",
     )

@@ -13,7 +13,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from edge_runtime.errors import BundleError, MissingExtra
+from edge_runtime.errors import BundleError
+from export.original import WHOLE, load_original
 from export.spec import ModelSpec, spec_of
 from export.vision import read_json
 
@@ -42,7 +43,7 @@ class Original:
         config = read_json(checkpoint / "config.json")
         self.spec: ModelSpec = spec_of(config)
         self._checkpoint = checkpoint
-        self.model = _load(checkpoint)
+        self.model = load_original(checkpoint)
         # Two names have been in use for it.
         self._placeholder = int(config.get("image_token_id", config.get("image_token_index", -1)))
 
@@ -82,11 +83,11 @@ class Original:
             template = read_json(own)["chat_template"] if own.is_file() else None
             written = str(self._tokenizer.apply_chat_template(said, chat_template=template, tokenize=False, add_generation_prompt=True))
         except (ValueError, TypeError, KeyError) as error:
-            raise BundleError(f"{self._checkpoint} has no chat template that can be used: {error}", hint=_WHOLE) from error
+            raise BundleError(f"{self._checkpoint} has no chat template that can be used: {error}", hint=WHOLE) from error
         mark = str(self._tokenizer.convert_ids_to_tokens(self._placeholder))
         head, found, tail = written.partition(mark)
         if not found or mark in tail:
-            raise BundleError(f"the chat template of {self._checkpoint} does not write one picture for one", hint=_WHOLE)
+            raise BundleError(f"the chat template of {self._checkpoint} does not write one picture for one", hint=WHOLE)
         # A template may leave special tokens around a picture to whatever spreads the mark out.
         shape, special = self.spec.family.prompt, self.spec.family.special_tokens
         before = left_out(shape.picture_before, special, head.endswith)
@@ -127,33 +128,6 @@ class Original:
         return {"position_ids": places}
 
 
-def _load(checkpoint: Path) -> Any:
-    """The whole model in float32; nothing is unpickled or downloaded, and no code of the checkpoint is run."""
-    try:
-        import torch  # noqa: F401
-        from safetensors import SafetensorError
-        from transformers import AutoModelForImageTextToText
-    except ImportError as error:
-        message = f"asking the original needs the package {error.name}, which is not installed"
-        raise MissingExtra(message, hint="install the extra export-vlm in an environment of its own") from error
-    try:
-        model, found = AutoModelForImageTextToText.from_pretrained(
-            checkpoint,
-            dtype="float32",
-            attn_implementation="eager",
-            use_safetensors=True,
-            local_files_only=True,
-            trust_remote_code=False,
-            output_loading_info=True,
-        )
-    except (OSError, ValueError, RuntimeError, SafetensorError) as error:
-        raise BundleError(f"{checkpoint} cannot be loaded: {error}", hint=_WHOLE) from error
-    # What is missing would be drawn at random, with no more than a warning.
-    if absent := sorted(found["missing_keys"]):
-        raise BundleError(f"{checkpoint} lacks {len(absent)} weights, {absent[0]} among them", hint=_WHOLE)
-    return model.eval()
-
-
 def left_out(frame: str, special: Sequence[str], stands_there: Callable[[str], bool]) -> str:
     """The special tokens at the beginning of a frame that a template leaves out; none unless all the rest of it stands there.
 
@@ -169,6 +143,3 @@ def left_out(frame: str, special: Sequence[str], stands_there: Callable[[str], b
             return ""
         cut += len(name)
     return frame[:cut]
-
-
-_WHOLE = "take the checkpoint as its makers published it"

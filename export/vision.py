@@ -1,4 +1,4 @@
-"""A checkpoint's vision tower as ONNX, proved against the original. The door to ``torch`` and ``transformers``.
+"""A checkpoint's vision tower as ONNX, proved against the original. The tower is traced by ``torch``.
 
 The tower is wrapped so that it takes pictures of one size (:mod:`export.vision_wrappers`). The wrapper must give the original's numbers
 to the last bit; the graph that is traced from it must give them within :data:`MAX_ABS` in ONNX Runtime.
@@ -20,6 +20,7 @@ from edge_runtime.errors import BundleError, MissingExtra, ModelError
 from edge_runtime.models.hub import Say, megabytes, quiet, writing
 from edge_runtime.models.onnx_session import open_session, require_runtime
 from export.onnx_graph import make_model, save, saved_bytes, weights_of
+from export.original import WHOLE, load_without_layers, require_originals
 from export.spec import ModelSpec, spec_of
 
 if TYPE_CHECKING:
@@ -70,13 +71,13 @@ def export_tower(checkpoint: Path, target: Path, *, say: Say = quiet) -> Exporte
     """
     spec = spec_of(read_json(checkpoint / "config.json"))
     require_runtime()
-    _require_torch()
+    _require_tracer()
     import torch
 
     from export.vision_wrappers import WRAPPERS
 
     say(f"reading {spec.family.name} from {checkpoint}")
-    original, wrapped = WRAPPERS[spec.family.name](_load(checkpoint), spec)
+    original, wrapped = WRAPPERS[spec.family.name](load_without_layers(checkpoint), spec)
     images = _made_up(spec, 3)
     with torch.inference_mode():
         wanted = original(torch.from_numpy(images)).numpy()
@@ -98,58 +99,22 @@ def read_json(path: Path) -> dict[str, Any]:
     try:
         value = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
-        raise BundleError(f"{path} cannot be read: {error}", hint=_WHOLE) from error
+        raise BundleError(f"{path} cannot be read: {error}", hint=WHOLE) from error
     if not isinstance(value, dict):
-        raise BundleError(f"{path} holds no JSON object", hint=_WHOLE)
+        raise BundleError(f"{path} holds no JSON object", hint=WHOLE)
     return value
 
 
-_WHOLE = "give the folder of a whole checkpoint"
 _REPORT = "report this with the versions of torch, transformers and onnxruntime"
 
 
-def _require_torch() -> None:
+def _require_tracer() -> None:
+    require_originals()
     try:
         import onnxscript  # noqa: F401
-        import torch  # noqa: F401
-        import transformers  # noqa: F401
     except ImportError as error:
-        message = f"exporting a vision tower needs the package {error.name}, which is not installed"
+        message = "exporting a vision tower needs the package onnxscript, which is not installed"
         raise MissingExtra(message, hint="install the extra export-vlm in an environment of its own") from error
-
-
-def _load(checkpoint: Path) -> Any:
-    """The model in float32 without the layers of its language model.
-
-    Attention is step by step: the other forms leave arithmetic with shapes in the graph.
-    """
-    from safetensors import SafetensorError
-    from transformers import AutoConfig, AutoModelForImageTextToText, logging
-
-    # It reports every weight that it does not use. What is missing is checked below.
-    logging.set_verbosity_error()
-    logging.disable_progress_bar()
-    try:
-        config = AutoConfig.from_pretrained(checkpoint, local_files_only=True, trust_remote_code=False)
-        # They are most of the memory, and the tower does without.
-        config.text_config.num_hidden_layers = 0
-        model, found = AutoModelForImageTextToText.from_pretrained(
-            checkpoint,
-            config=config,
-            dtype="float32",
-            attn_implementation="eager",
-            use_safetensors=True,
-            local_files_only=True,
-            trust_remote_code=False,
-            output_loading_info=True,
-        )
-    except (OSError, ValueError, RuntimeError, SafetensorError) as error:
-        raise BundleError(f"{checkpoint} cannot be loaded: {error}", hint=_WHOLE) from error
-    # What is missing would be drawn at random, with no more than a warning.
-    absent = sorted(found["missing_keys"])
-    if absent:
-        raise BundleError(f"{checkpoint} lacks {len(absent)} weights, {absent[0]} among them", hint=_WHOLE)
-    return model.eval()
 
 
 def _trace(wrapped: Any, spec: ModelSpec) -> ModelProto:

@@ -114,6 +114,15 @@ def test_every_tower_is_built_in_every_precision(tower: Path, kind: str, sm: int
     assert (built.timing, built.warnings) == (b"", ())
 
 
+@pytest.mark.parametrize("tower", TOWERS, ids=lambda file: file.relative_to(GOLDEN).as_posix())
+def test_every_tower_in_fp8_is_built_from_ada_on(tower: Path, tmp_path: Path) -> None:
+    file = saved(eight_bit(load(tower), defaultdict(lambda: 4.0), "fp8"), tmp_path)
+    for sm in (89, 120):
+        assert build_engine(file, shape_of(load(tower)), sms=(sm,)).plan
+    with pytest.raises(UnsupportedOnTarget):
+        build_engine(file, shape_of(load(tower)), sms=(86,))
+
+
 def test_a_tower_with_measured_scales_is_built_for_all_at_once(calibrated: onnx.ModelProto, tmp_path: Path) -> None:
     assert build_engine(saved(calibrated, tmp_path), SHAPE, sms=SMS).plan
 
