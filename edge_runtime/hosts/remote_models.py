@@ -91,7 +91,7 @@ class RemoteModels:
         while (outcome := self._prompts.take()) is not None:
             self._talking = None
             endings.append(outcome)
-        # Words and endings come by different ways: only after an ending has been taken are the words before it surely there.
+        # Words and endings come by different ways: taken in this order, hardly ever does an ending overtake its words, and it repeats them.
         while (word := self._words.take()) is not None:
             self._put_event(word)
         for ending in endings:
