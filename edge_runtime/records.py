@@ -111,6 +111,8 @@ class Slab(Value, frozen=True):
         weight: float32 [N]: how many source tokens each stands for.
         salience: float32 [N]: what keeping it is worth, within one policy.
         notes: What is told in words instead, in order of time; counted as a token for every four characters.
+        standing: How many of the first are shown whatever is asked. A model that has read them need not read them again as long as they
+            stay the same. They are in order of time, and so are those behind them.
     """
 
     emb: TokenArray
@@ -120,6 +122,7 @@ class Slab(Value, frozen=True):
     weight: npt.NDArray[np.float32]
     salience: npt.NDArray[np.float32]
     notes: tuple[Note, ...] = ()
+    standing: int = 0
 
 
 class ShownTokens(Value, frozen=True):

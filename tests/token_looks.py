@@ -110,6 +110,7 @@ def check_shapes(slab: Slab) -> None:
     assert slab.emb.dtype == np.float16 and slab.emb.ndim == 2 and len(slab.emb) == count
     assert slab.pos.dtype == np.int32 and slab.pos.shape == (count, 3)
     assert slab.t_ns.dtype == np.int64 and slab.t_end_ns.dtype == np.int64 and slab.t_end_ns.shape == (count,)
+    assert 0 <= slab.standing <= count
     assert slab.weight.dtype == np.float32 and slab.weight.shape == (count,)
     assert slab.salience.dtype == np.float32 and slab.salience.shape == (count,)
     assert np.isfinite(slab.emb).all() and np.isfinite(slab.weight).all() and np.isfinite(slab.salience).all()
@@ -123,7 +124,7 @@ def same(one: Slab, other: Slab) -> bool:
 def slab_bits(slab: Slab) -> tuple[object, ...]:
     """All that a slab holds, comparable."""
     arrays = (slab.emb, slab.pos, slab.t_ns, slab.t_end_ns, slab.weight, slab.salience)
-    return (*((array.dtype.str, array.shape, array.tobytes()) for array in arrays), slab.notes)
+    return (*((array.dtype.str, array.shape, array.tobytes()) for array in arrays), slab.notes, slab.standing)
 
 
 def told_tokens(slab: Slab) -> int:

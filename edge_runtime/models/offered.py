@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Literal
 
@@ -126,12 +127,17 @@ def _usable(slab: Slab, command: Generate, tower: Tower, looked: bool, drops: Co
 
 
 def _memory(slab: Slab, kept: npt.NDArray[np.int64], now_ns: int, shape: PromptShape, tower: Tower) -> tuple[Part, ...]:
-    timed = [(note.t_start_ns, _note(note, now_ns)) for note in slab.notes]
-    t_ns = slab.t_ns[kept]
-    for stretch in stretches(t_ns, now_ns, tower.rows * tower.columns):
-        of = kept[stretch.start : stretch.stop]
-        timed.append((int(slab.t_ns[of[0]]), _stretch(slab, of, now_ns, shape, tower)))
-    return tuple(part for _, part in sorted(timed, key=lambda one: one[0]))
+    standing, found = kept[kept < slab.standing], kept[kept >= slab.standing]
+    always = [part for _, part in _timed(slab, standing, now_ns, shape, tower)]
+    timed = [*((note.t_start_ns, _note(note, now_ns)) for note in slab.notes), *_timed(slab, found, now_ns, shape, tower)]
+    return (*always, *(part for _, part in sorted(timed, key=lambda one: one[0])))
+
+
+def _timed(slab: Slab, numbers: npt.NDArray[np.int64], now_ns: int, shape: PromptShape, tower: Tower) -> Iterator[tuple[int, Part]]:
+    """Stretches of some of the tokens, each with the time of its first."""
+    for stretch in stretches(slab.t_ns[numbers], now_ns, tower.rows * tower.columns):
+        of = numbers[stretch.start : stretch.stop]
+        yield int(slab.t_ns[of[0]]), _stretch(slab, of, now_ns, shape, tower)
 
 
 def _note(note: Note, now_ns: int) -> Part:

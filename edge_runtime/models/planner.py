@@ -1,8 +1,8 @@
 """What a vision-language model is given to read for one question: words and rows of tokens, within a budget.
 
 The order is by how seldom a part changes from question to question, so that the beginning need not be read again: the head of the prompt;
-what memory shows, oldest first, each stretch with its age; what was looked at for this question, first the whole view and then the crop
-that gaze rested on; the question. What has no room is counted.
+what memory shows whatever is asked, and behind it what it found for this question, each oldest first, each stretch with its age; what was
+looked at for this question, first the whole view and then the crop that gaze rested on; the question. What has no room is counted.
 """
 
 from __future__ import annotations

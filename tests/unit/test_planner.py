@@ -58,6 +58,16 @@ def test_memory_comes_first_and_oldest_first() -> None:
     )
 
 
+def test_what_memory_shows_whatever_is_asked_comes_before_what_the_question_found() -> None:
+    """So that a model that has read it need not read it again."""
+    notes = [Note(600 * S, 620 * S, "a sign said EXIT")]
+    slab = msgspec.structs.replace(memory([100, 990, 400, 991], TOWER, notes), standing=2)
+    assert written(planned(question(looks=BOTH[:1], slab=slab))) == (
+        "<s>User:\n15 min ago: <i>memory 1</i>\n10 s ago: <i>memory 1</i>\n10 min ago: <i>memory 1</i>\n7 min ago: a sign said EXIT"
+        "\n10 s ago: <i>memory 1</i>\nwhat is looked at now: <i>foveal 4</i>\nwhat is this?<e>A:"
+    )
+
+
 def test_what_is_shown_is_told() -> None:
     made = planned(question(looks=BOTH[:1], slab=memory([990, 991], TOWER)))
     assert made.shown == (

@@ -130,6 +130,25 @@ def test_l1_score_then_coverage_keeps_most_of_both() -> None:
     assert score[ours].sum() >= 0.60 * score[top].sum()
 
 
+def test_what_lasts_is_the_best_of_each_bin_of_time() -> None:
+    score = np.array([1, 5, 3, 9, 2, 4], np.float32)
+    t_ns = np.array([0, 1, 9, 10, 11, 25]) * S
+    assert select.lasting(score, t_ns, 3, 1).tolist() == [1, 3, 5]
+    assert select.lasting(score, t_ns, 3, 2).tolist() == [1, 2, 3, 4, 5]
+    assert select.lasting(score, t_ns, 2, 1).tolist() == [3, 5], "of 20 s each: 0 to 19 s, 20 to 39 s"
+    assert select.lasting(score, t_ns, 1, 9).tolist() == [0, 1, 2, 3, 4, 5]
+    assert select.lasting(score, t_ns, 3, 0).tolist() == select.lasting(score[:0], t_ns[:0], 3, 2).tolist() == []
+
+
+def test_what_comes_later_changes_what_lasts_at_its_end_alone() -> None:
+    rng = np.random.default_rng(0)
+    score, t_ns = rng.normal(size=4000).astype(np.float32), np.arange(4000) * S
+    before = select.lasting(score[:3000], t_ns[:3000], 32, 12).tolist()
+    for count in (3001, 3100, 3800):
+        after = select.lasting(score[:count], t_ns[:count], 32, 12).tolist()
+        assert after[: len(before) - 12] == before[:-12]
+
+
 def test_coverage_fills_what_is_left_by_score() -> None:
     score = np.array([9, 8, 7, 6, 1, 1], np.float32)
     t_ns = np.array([0, 0, 0, 0, 99, 99])

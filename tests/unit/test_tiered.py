@@ -17,7 +17,7 @@ from edge_runtime.remember.policies.frames import frames_of, unit_rows
 from edge_runtime.remember.policies.named import POLICIES, PRODUCT
 from edge_runtime.remember.policies.recent_window import RecentWindow
 from edge_runtime.remember.policies.salience import Dwell, gazed
-from edge_runtime.remember.policies.tiered import SHORT_SHARE, Tiered
+from edge_runtime.remember.policies.tiered import SHORT_SHARE, STANDING_BINS, STANDING_SHARE, Tiered
 from edge_runtime.types import Box
 from tests.token_looks import look, region
 
@@ -52,6 +52,11 @@ def glance(seq: int, background: Rows, thing: Rows | None = None) -> tuple[Looke
 
 def overview(seq: int, emb: Rows) -> Looked:
     return look(seq, region(emb, HW), t_ns=seq * S)
+
+
+def in_order(view: Slab) -> bool:
+    """Whether what stands is in order of time, and what does not."""
+    return all((np.diff(t_ns) >= 0).all() for t_ns in np.split(view.t_ns, [view.standing]))
 
 
 def slab_of(rows: list[Rows], salience: list[float], t_ns: int = 0) -> Slab:
@@ -127,10 +132,37 @@ def test_a_cue_brings_what_is_like_it_beside_the_newest() -> None:
         policy.insert(*_one(glance(seq, room(seq // 10 % 5), direction(1) if seq == 50 else None)))
     cue = RetrievalCue(tokens=direction(1)[None].astype(np.float16))
     few = policy.view(256, cue)
-    assert len(few.t_ns) == 256 and few.t_ns.tolist() == sorted(few.t_ns.tolist())
-    assert 50 * S in few.t_ns.tolist() and few.t_ns[-64:].tolist() == [399 * S] * 64
+    assert len(few.t_ns) == 256 and in_order(few)
+    assert 50 * S in few.t_ns[few.standing :].tolist() and few.t_ns[-64:].tolist() == [399 * S] * 64
     assert policy.view(1, cue).t_ns.tolist() == [50 * S]
     assert len(policy.view(0, cue).t_ns) == 0
+
+
+def test_much_of_what_is_shown_stands_whatever_is_asked_and_lasts() -> None:
+    policy = Tiered(BUDGET_BYTES)
+    for seq in range(2000):
+        policy.insert(*_one(glance(seq, room(seq // 10 % 5))))
+    standing = []
+    for seq in range(2000, 2010):
+        policy.insert(*_one(glance(seq, room(seq // 10 % 5))))
+        views = [policy.view(1024, cue) for cue in (None, *(RetrievalCue(tokens=room(k).astype(np.float16)) for k in range(5)))]
+        assert all(in_order(view) and len(view.t_ns) == 1024 for view in views)
+        assert len({view.emb[: view.standing].tobytes() for view in views}) == 1
+        standing.append([row.tobytes() for row in views[0].emb[: views[0].standing]])
+        assert len({(row.tobytes(), t_ns) for row, t_ns in zip(views[0].emb, views[0].t_ns.tolist(), strict=True)}) == 1024, "none twice"
+    # What later looks bring into it comes at its end: the last of its bins of time, or two where one begins.
+    per_bin = int(STANDING_SHARE * 1024) // STANDING_BINS
+    lasting = next(k for k, rows in enumerate(zip(*standing, strict=False)) if len(set(rows)) > 1)
+    assert 200 <= len(standing[-1]) <= STANDING_SHARE * 1024 and lasting >= len(standing[-1]) - 3 * per_bin
+
+
+def test_what_stands_is_of_all_the_day() -> None:
+    policy = Tiered(BUDGET_BYTES)
+    for seq in range(2000):
+        policy.insert(*_one(glance(seq, room(seq // 10 % 5))))
+    view = policy.view(1024)
+    quarters = np.bincount(view.t_ns[: view.standing] // (500 * S))
+    assert len(quarters) == 4 and quarters.min() >= view.standing / 10
 
 
 @pytest.mark.parametrize("looks", [0.0, 0.05, 0.3, 1.0, 2.5])

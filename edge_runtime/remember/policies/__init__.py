@@ -27,7 +27,10 @@ class MemoryPolicy(Protocol):
         ...
 
     def view(self, max_tokens: int, cue: RetrievalCue | None = None) -> Slab:
-        """What a model is shown: at most so many tokens, in order of time; with a cue, those that fit it first. Changes nothing."""
+        """What a model is shown: at most so many tokens; with a cue, those that fit it before others. Changes nothing.
+
+        In order of time: those that stand whatever is asked, and behind them all others.
+        """
         ...
 
     def nbytes(self) -> int:

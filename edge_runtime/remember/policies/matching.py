@@ -5,7 +5,7 @@ Rows are unit rows (``frames.unit_rows``), row-major over a grid of ``hw`` cells
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from itertools import product
 
 import msgspec
@@ -31,17 +31,35 @@ def aligned_cosine(a: Floats, b: Floats) -> Floats:
     return cosine
 
 
-def most_alike(emb: TokenArray, cue: TokenArray) -> Floats:
-    """Cosine of each token with the one of the cue that it is most like: float16 [N,D] and [L,D] to float32 [N]; without a cue -1.
+def most_alike(tokens: Sequence[TokenArray], cue: TokenArray) -> Floats:
+    """Cosine of each token with the one of the cue that it is most like: float16 [N,D] several times and [L,D] to float32 [sum of N].
 
-    In blocks, so that all that is kept never stands in memory twice.
+    Without a cue -1. In blocks, so that all that is kept never stands in memory twice.
     """
-    asked, best = unit_rows(cue).T, np.full(len(emb), -1.0, np.float32)
+    asked, best = unit_rows(cue).T, np.full(sum(map(len, tokens)), -1.0, np.float32)
     if not len(cue):
         return best
-    for first in range(0, len(emb), _BLOCK_TOKENS):
-        best[first : first + _BLOCK_TOKENS] = (unit_rows(emb[first : first + _BLOCK_TOKENS]) @ asked).max(axis=1)
+    behind = 0
+    for block in _blocks(tokens):
+        rows = np.concatenate(block).astype(np.float32)
+        norms = np.sqrt(np.einsum("nd,nd->n", rows, rows))
+        first, behind = behind, behind + len(rows)
+        best[first:behind] = (rows @ asked).max(axis=1) / np.where(norms > 0.0, norms, 1.0)
     return best
+
+
+def _blocks(tokens: Sequence[TokenArray]) -> Iterator[list[TokenArray]]:
+    """The same arrays in order, about so many rows together that each product is worth its call."""
+    block: list[TokenArray] = []
+    rows = 0
+    for array in tokens:
+        block.append(array)
+        rows += len(array)
+        if rows >= _BLOCK_TOKENS:
+            yield block
+            block, rows = [], 0
+    if block:
+        yield block
 
 
 def neighbour_cosine(a: Floats, b: Floats, hw: tuple[int, int], reach: int = 1) -> Floats:

@@ -21,6 +21,7 @@ Floats = npt.NDArray[np.float32]
 Times = npt.NDArray[np.int64]
 Chosen = npt.NDArray[np.int64]
 
+_FINEST_NS = 10_000_000_000
 _BLOCKS = 16
 _BLOCK_LEAST = 8
 _BLOCKS_LEAST = 4
@@ -136,6 +137,33 @@ def covering(score: Floats, t_ns: Times, count: int, buckets: int, share: float 
     place += np.bincount(bucket[best], minlength=buckets)[bucket[rest]]
     roomy = place < max(1, count // buckets)
     return np.sort(np.concatenate([best, rest[roomy], rest[~roomy]])[:count])
+
+
+def lasting(score: Floats, t_ns: Times, bins: int, of_each: int) -> Chosen:
+    """Choose the best of each bin of time, so that the choice lasts: what comes later changes it in its last bin alone.
+
+    Bins have edges that never move, at multiples of 10 s times a power of two. Only when more bins than allowed would be needed are they
+    made twice as wide, so the older all is, the longer that takes.
+
+    Args:
+        score: float [N].
+        t_ns: int64 [N].
+        bins: How many at most.
+        of_each: How many of each bin at most.
+
+    Returns:
+        int64, in ascending order.
+    """
+    if not len(t_ns):
+        return np.empty(0, np.int64)
+    width_ns, first_ns, last_ns = _FINEST_NS, int(t_ns.min()), int(t_ns.max())
+    while last_ns // width_ns - first_ns // width_ns >= bins:
+        width_ns *= 2
+    order = ranked(score)
+    order = order[np.argsort(t_ns[order] // width_ns, kind="stable")]
+    bin_of = t_ns[order] // width_ns
+    place = np.arange(len(order)) - np.searchsorted(bin_of, bin_of)
+    return np.sort(order[place < of_each])
 
 
 def late_interaction(query: Floats, unit: Floats, bounds: Chosen) -> Floats:

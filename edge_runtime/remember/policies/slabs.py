@@ -61,6 +61,14 @@ def concat(slabs: Sequence[Slab], dim: int = 0) -> Slab:
     )
 
 
+def pick(slabs: Sequence[Slab], numbers: npt.NDArray[np.int64], dim: int = 0) -> Slab:
+    """Some tokens of several slabs of one ``D``, as copies, by their numbers through all of them, in ascending order."""
+    firsts = np.cumsum([0, *(len(slab.t_ns) for slab in slabs)])
+    of, starts = np.unique(np.searchsorted(firsts, numbers, side="right") - 1, return_index=True)
+    parts = np.split(numbers, starts[1:])
+    return concat([take(slabs[at], part - firsts[at]) for at, part in zip(of.tolist(), parts, strict=False)], dim)
+
+
 def in_time(slab: Slab) -> Slab:
     """The same tokens in order of time; of one time as they were."""
     return take(slab, np.argsort(slab.t_ns, kind="stable").astype(np.int64))

@@ -16,7 +16,7 @@ from edge_runtime.remember.policies.frames import TokenFrame, frames_of
 from edge_runtime.remember.policies.matching import LastKept, most_alike
 from edge_runtime.remember.policies.reduce import quadrant_quota
 from edge_runtime.remember.policies.salience import Dwell, gazed
-from edge_runtime.remember.policies.select import best_in_time
+from edge_runtime.remember.policies.select import best_in_time, lasting
 from edge_runtime.types import Box
 
 SHORT_SHARE, MID_SHARE, REFERENCE_SHARE = 0.125, 0.125, 0.125
@@ -25,6 +25,8 @@ LOOK_CANDIDATES = 16
 """So many tokens of a look, a quarter from each quarter of it, compete for a place in long memory."""
 NEWEST_SHARE = 0.25
 """Of what a model is shown, at most: the newest looks, whatever is asked."""
+STANDING_SHARE, STANDING_BINS = 0.375, 32
+"""Of what a model is shown, at most: what of long memory stands from question to question, and into how many bins of time that is cut."""
 
 
 class TieredState(msgspec.Struct):
@@ -79,18 +81,27 @@ class Tiered:
         return refused + slabs.dropped("similar", *similar) + slabs.dropped("budget", *gone)
 
     def view(self, max_tokens: int, cue: RetrievalCue | None = None) -> Slab:
-        """The newest whole looks, up to a quarter of it; then what is most like one of the cue's tokens, or most salient without any."""
+        """What stands whatever is asked, then what the cue finds and the newest.
+
+        The newest whole looks have up to a quarter of it. Three eighths stand: the most salient of long memory, as many from each stretch
+        of the day. The rest is what is most like one of the cue's tokens, or most salient without any.
+        """
         looks = [*self._long, *self._mid, *self._short]
         newest, room = len(looks), int(NEWEST_SHARE * max_tokens)
         while newest and len(looks[newest - 1].t_ns) <= room:
             newest -= 1
             room -= len(looks[newest].t_ns)
-        rest, last = slabs.concat(looks[:newest], self._dim), slabs.concat(looks[newest:], self._dim)
-        score = rest.salience
-        if cue is not None and cue.tokens is not None and cue.tokens.shape[1:] == rest.emb.shape[1:]:
-            score = most_alike(rest.emb, cue.tokens)
-        chosen = slabs.take(rest, best_in_time(score, max_tokens - len(last.t_ns)))
-        return slabs.in_time(slabs.concat([chosen, last]))
+        rest, last = looks[:newest], slabs.concat(looks[newest:], self._dim)
+        score = np.concatenate([np.empty(0, np.float32), *(look.salience for look in rest)])
+        long_ns = np.concatenate([np.empty(0, np.int64), *(look.t_ns for look in rest[: len(self._long)])])
+        standing = lasting(score[: len(long_ns)], long_ns, STANDING_BINS, int(STANDING_SHARE * max_tokens) // STANDING_BINS)
+        if cue is not None and cue.tokens is not None and cue.tokens.shape[1] == self._dim:
+            score = most_alike([look.emb for look in rest], cue.tokens)
+        others = np.delete(np.arange(len(score)), standing)
+        found = others[best_in_time(score[others], max_tokens - len(standing) - len(last.t_ns))]
+        asked = slabs.in_time(slabs.concat([slabs.pick(rest, found, self._dim), last]))
+        whole = slabs.concat([slabs.in_time(slabs.pick(rest, standing, self._dim)), asked])
+        return msgspec.structs.replace(whole, standing=len(standing))
 
     def nbytes(self) -> int:
         """Bytes kept: all tiers, and what later looks are held against."""

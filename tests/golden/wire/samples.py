@@ -183,6 +183,7 @@ _LOOKING: tuple[Message, ...] = (
             weight=np.array([4.0], np.float32),
             salience=np.array([0.75], np.float32),
             notes=(Note(9 * S, 10 * S, "a kitchen"),),
+            standing=1,
         ),
     ),
     Prompted(t_ns=_T_NS, answers=82, shown=(ShownTokens("memory", 9 * S, 10 * S, 1, 4.0, (340,)),)),
