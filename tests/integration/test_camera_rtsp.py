@@ -90,6 +90,7 @@ def test_a_stream_that_is_not_there_is_said_without_its_password(server: RtspSta
     assert "hunter2" not in f"{refused.value} {refused.value.hint} {said.out} {said.err}"
 
 
+@pytest.mark.slow
 def test_a_server_that_falls_silent_is_given_up(server: RtspStandIn, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("devices.cameras.rtsp.SILENT_S", 0.5)
     shots = Rtsp(server.url("/hangs"), offered_hz=100.0).shots(threading.Event())
@@ -98,6 +99,7 @@ def test_a_server_that_falls_silent_is_given_up(server: RtspStandIn, monkeypatch
             pass
 
 
+@pytest.mark.slow
 def test_stopping_does_not_wait_for_a_server_that_says_nothing(caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch) -> None:
     """It takes the connection and never answers: the reader is left to the decoder's own time limit, and that is said."""
     monkeypatch.setattr("devices.cameras.rtsp.SILENT_S", 2.0)

@@ -104,6 +104,7 @@ def test_status_knows_from_the_core_when_a_silent_process_last_spoke(daemon: Sta
     assert 40.0 <= told["processes"]["capture"]["last_word_age_s"] < 60.0
 
 
+@pytest.mark.slow
 def test_top_shows_rates_once_and_ends(daemon: StandIn, capsys: Capture) -> None:
     assert typed("top", "--once") == 0
     printed = capsys.readouterr().out

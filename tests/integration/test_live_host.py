@@ -210,6 +210,7 @@ def test_a_log_that_cannot_keep_up_says_so_and_still_stops(tmp_path: Path) -> No
     assert kinds.count(Found) == 64
 
 
+@pytest.mark.slow
 def test_it_stops_while_a_network_hangs(tmp_path: Path) -> None:
     hanging, release = threading.Event(), threading.Event()
 

@@ -31,6 +31,7 @@ def test_a_process_may_be_killed_at_any_write(tmp_path: Path, log_bytes: int) ->
     assert tortured("tests.dying_log", tmp_path, 50, 1000, log_bytes).startswith("50 kills")
 
 
+@pytest.mark.slow
 def test_a_journal_is_read_up_to_the_last_step_that_was_written(tmp_path: Path) -> None:
     assert tortured("tests.dying_journal", tmp_path, 100, 1000).startswith("100 kills")
 

@@ -309,6 +309,7 @@ def test_a_file_in_place_of_the_folder_ends_with_5(pocket_cache: Path, made: Pat
     assert file.read_text() == "mine"
 
 
+@pytest.mark.slow
 @pytest.mark.weights
 @pytest.mark.parametrize(
     ("kib", "words", "what"),

@@ -76,11 +76,13 @@ def test_a_line_that_leaves_the_picture_is_marked(reader: TextReader) -> None:
     assert not line.cut
 
 
+@pytest.mark.slow
 def test_shapes_stripes_and_grain_are_not_read(reader: TextReader) -> None:
     false = {seed: lines for seed in range(40) if (lines := accepted(reader.read(textless(seed))))}
     assert false == {}
 
 
+@pytest.mark.slow
 def test_looks_put_together_read_better_than_any_look_alone(reader: TextReader) -> None:
     alone, together = [], []
     for number, text in enumerate(TEXTS[::2]):
@@ -97,6 +99,7 @@ def test_looks_put_together_read_better_than_any_look_alone(reader: TextReader) 
     assert np.mean(together) > np.mean(alone)
 
 
+@pytest.mark.slow
 def test_photographs_without_text_read_as_nothing(reader: TextReader, shared_data: Path) -> None:
     subjects = ("backpack", "cat", "dog", "dog6", "fancy_boot", "poop_emoji", "shiny_sneaker")
     photographs = [path for subject in subjects for path in sorted((shared_data / "concepts" / subject).glob("*.jpg"))]

@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import numpy as np
+import pytest
 
 from edge_runtime.config import Config, S
 from edge_runtime.decisions import DecisionLog
@@ -146,6 +147,7 @@ def test_the_journal_of_it_replays_exactly(tmp_path: Path) -> None:
     assert (tmp_path / "again.jsonl").read_bytes() == (tmp_path / "run/decisions.jsonl").read_bytes() != b""
 
 
+@pytest.mark.slow
 def test_without_the_models_looks_fail_at_once_and_the_run_goes_on(tmp_path: Path) -> None:
     with three(tmp_path) as run:
         run.stop("model")

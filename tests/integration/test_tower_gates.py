@@ -38,6 +38,7 @@ def measured(folder: Path, photographs: Path, scratch: Path) -> dict[Precision, 
     return verdicts
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["vlm", "vlm_qwen"])
 def test_precisions_on_photographs_that_nothing_was_calibrated_with(name: str, shared_data: Path, tmp_path: Path) -> None:
     verdicts = measured(GOLDEN / name, shared_data / "concepts", tmp_path)

@@ -7,6 +7,7 @@ from collections import Counter
 from itertools import islice
 from pathlib import Path
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -100,6 +101,7 @@ def test_over_any_wire_every_number_up_to_the_last_that_came_is_taken_or_counted
     assert taken + sum(drop.count for drop in counts.take()) == sum(max(seqs) + 1 for seqs in starts) - starts[0][0]
 
 
+@pytest.mark.slow
 @settings(max_examples=20)
 @given(channel=CHANNELS, bursts=st.lists(st.tuples(st.integers(1, 2000), NEW_STARTS), min_size=1, max_size=3))
 def test_over_zeromq_every_number_up_to_the_last_that_came_is_taken_or_counted(

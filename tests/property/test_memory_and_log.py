@@ -6,6 +6,7 @@ import tempfile
 from pathlib import Path
 
 import numpy as np
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -72,6 +73,7 @@ def test_both_forget_down_to_the_files(day: list[tuple[float, Step]], name: str)
         assert agree(wearer, store)
 
 
+@pytest.mark.slow
 @settings(max_examples=25)
 @given(DAYS, st.lists(QUERIES, min_size=5, max_size=5))
 def test_a_question_means_the_same_to_both(day: list[tuple[float, Step]], queries: list[Query]) -> None:

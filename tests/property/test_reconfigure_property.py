@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import numpy as np
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from msgspec.structs import replace
@@ -188,6 +189,7 @@ def lived(life: Life, day: Sequence[str]) -> Life:
     return life
 
 
+@pytest.mark.slow
 @settings(max_examples=120)
 @given(DAYS, DAYS, reloadable_changes())
 def test_a_core_with_other_settings_goes_on_as_one_restored_under_them(before: list[str], after: list[str], config: Config) -> None:

@@ -48,6 +48,7 @@ def test_the_sample_is_a_recording_of_60_to_90_seconds_with_gaze_and_a_script() 
     assert all(0 <= event.t_ns < sample.duration_ns for event in sample.script)
 
 
+@pytest.mark.slow
 def test_the_same_seed_gives_the_same_gaze_and_another_seed_another() -> None:
     first, again, other = gallery.sample(3).gaze, track.__wrapped__(3).samples(), gallery.sample(4).gaze
 

@@ -39,6 +39,7 @@ def test_fine(): pass
 """
 
 
+@pytest.mark.slow
 def test_a_skip_on_the_list_passes_at_a_desk(tmp_path: Path) -> None:
     code, printed = run_pytest(tmp_path, "import pytest\ndef test_listed(): pytest.skip('no camera')\ndef test_fine(): pass\n")
     assert code == 0
@@ -87,6 +88,7 @@ def test_last():
 """
 
 
+@pytest.mark.slow
 def test_what_a_test_leaves_behind_fails_it(tmp_path: Path) -> None:
     code, printed = run_pytest(tmp_path, LEAKY)
     assert code == 1

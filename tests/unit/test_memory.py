@@ -274,6 +274,7 @@ def test_what_memory_no_longer_holds_it_says() -> None:
     assert wearer.memory.thumb(facts[-1].evidence[0].thumb_id or "") is not None
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", ["label", "thing", "text"])
 def test_bytes_are_honest(kind: str) -> None:
     wearer = Wearer()
