@@ -24,7 +24,7 @@ from edge_runtime.journal import ForgettingNote, Head, Journal
 from edge_runtime.models.generation import Language
 from edge_runtime.models.looker import Looker
 from edge_runtime.models.scripted import ScriptedLooker
-from edge_runtime.protocol import Command, Event, Message
+from edge_runtime.protocol import Command, Event, Failed, Message, Say
 from edge_runtime.records import Dropped
 from edge_runtime.store import open_store
 from edge_runtime.transport.bus_zmq import ZmqBus
@@ -93,7 +93,9 @@ class Steps:
     def wait_for(self, found: Callable[[Event, tuple[Command, ...]], bool]) -> tuple[Event, tuple[Command, ...]]:
         with self._more:
             if not self._more.wait_for(lambda: any(found(*step) for step in self.steps), PATIENCE_S):
-                raise AssertionError(f"it never came; {len(self.steps)} steps")
+                said = [command.response.text for _, commands in self.steps for command in commands if isinstance(command, Say)]
+                failed = [event for event, _ in self.steps if isinstance(event, Failed)]
+                raise AssertionError(f"it never came; {len(self.steps)} steps, said {said}, failed {failed}")
             return next(step for step in self.steps if found(*step))
 
 
@@ -230,8 +232,8 @@ def three(tmp_path: Path, looker: Looker | None = None, language: Language | Non
         posts["supervisor"].sender(ORDERS)
         runs: tuple[tuple[Role, Callable[[], None]], ...] = (("capture", capture.run), ("model", model.run), ("core", host.run))
         for role, run in runs:
-            if role == "core":  # the first look shall find the models
-                assert host._models._looks.reachable(PATIENCE_S)
+            if role == "core":  # the first look and the first question shall find the models
+                assert all(end.reachable(PATIENCE_S) for end in (host._models._looks, host._models._prompts))
             found.threads[role] = threading.Thread(target=run, name=role)
             found.threads[role].start()
         try:

@@ -33,6 +33,7 @@ _FAILURES = {
     "deadline": "My language model did not answer in time.",
     "superseded": "I had too much else to think about.",
     "unsupported": "No language model is loaded.",
+    "unreachable": "My language model is not running at the moment.",
     "contextfull": "It was more than my language model can read.",
 }
 _FAILED = "My language model failed."

@@ -305,6 +305,7 @@ def test_an_answer_of_which_a_part_was_lost_is_not_passed_off_as_whole() -> None
         ("restart", "I was restarted while thinking about that.", "NO_ANSWER"),
         ("deadline", "This needs a vision-language model. My language model did not answer in time.", "NO_ANSWER"),
         ("unsupported", "This needs a vision-language model. No language model is loaded.", "NO_ANSWER"),
+        ("unreachable", "This needs a vision-language model. My language model is not running at the moment.", "NO_ANSWER"),
         ("contextfull", "This needs a vision-language model. It was more than my language model can read.", "NO_ANSWER"),
         ("superseded", "This needs a vision-language model. I had too much else to think about.", "NO_ANSWER"),
         ("backend", "This needs a vision-language model. My language model failed.", "NO_ANSWER"),
