@@ -161,6 +161,7 @@ class ModelsConfig(Section, frozen=True):
     answer_deadline_ns: Annotated[int, Meta(ge=0, description="an answer that takes longer is given up")] = 30 * S
     reword: Annotated[bool, Meta(description="a language model without eyes may say facts in other words")] = False
     threads: Annotated[int, Meta(ge=1, description="threads of one inference")] = 2
+    gpu_layers: Annotated[int, Meta(ge=-1, description="layers of the language model on a GPU; -1 for all where llama.cpp finds one")] = -1
     look_deadline_ns: Annotated[int, Meta(ge=0, description="a look that takes longer has failed")] = 5 * S
 
 

@@ -143,7 +143,7 @@ def exact_parity(checkpoint: Path, language: Path, tower: Path, images: Sequence
     say("asking the converted model")
     longest = max(sum(_rows(piece, spec.tokens_per_tile) for piece in known.pieces) for known in (*on_text, *on_pictures))
     block = max(OUTPUTS, spec.tokens_per_tile)
-    settings = LlamaSettings(context_rows=longest, sequences=1, threads=threads, block_rows=block, cache="f32")
+    settings = LlamaSettings(context_rows=longest, sequences=1, threads=threads, gpu_layers=0, block_rows=block, cache="f32")
     side = spec.tile_px // spec.patch_px // spec.merge
     with open_llama(language, settings) as model, open_session(tower, threads=threads) as session:
 

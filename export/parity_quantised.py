@@ -107,7 +107,7 @@ def quantised_parity(
     """
     if not texts:
         raise ModelError("there is no text to compare on", hint="give some passages")
-    settings = LlamaSettings(context_rows=_LONGEST_ROWS, sequences=1, threads=threads)
+    settings = LlamaSettings(context_rows=_LONGEST_ROWS, sequences=1, threads=threads, gpu_layers=0)
     foreseen = []
     for path in (exact, written):
         with open_llama(path, settings) as model:

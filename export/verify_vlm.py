@@ -68,7 +68,9 @@ def verify_vlm(bundle: Bundle, tower: TowerModel, picture: Picture) -> Iterator[
             context_rows=min(language.context_rows, rows + _ROWS_BESIDE), sequences=1, block_rows=max(rows, 64), special=language.special
         )
         with open_llama(bundle.file(language.file), settings) as model:
-            yield Check(name, True, f"{language.architecture} in {language.quantisation}; {len(language.special)} special tokens, one each")
+            where = f"{layers} layers on a GPU" if (layers := model.capabilities.gpu_layers) else "on the processor"
+            special = f"{len(language.special)} special tokens, one each"
+            yield Check(name, True, f"{language.architecture} in {language.quantisation}, {where}; {special}")
             name = "picture and question"
             yield _read(model, language, tokens)
             name = "answer"

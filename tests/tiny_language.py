@@ -25,7 +25,7 @@ def tiny_path(name: str) -> Path:
 
 def tiny(name: str = "llama", **settings: Any) -> LlamaModel:
     """Open a tiny model, in single precision unless told otherwise."""
-    return open_llama(tiny_path(name), LlamaSettings(**{"context_rows": 256, "threads": 1, "cache": "f32", **settings}))
+    return open_llama(tiny_path(name), LlamaSettings(**{"context_rows": 256, "threads": 1, "gpu_layers": 0, "cache": "f32", **settings}))
 
 
 def reference() -> dict[str, npt.NDArray[Any]]:

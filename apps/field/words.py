@@ -36,7 +36,7 @@ def jobs(config: ModelsConfig) -> Jobs:
     if language is None:
         return
     rows = min(_CONTEXT_ROWS, language.context_rows)
-    settings = LlamaSettings(context_rows=rows, sequences=1, threads=config.threads, special=language.special)
+    settings = LlamaSettings(context_rows=rows, sequences=1, threads=config.threads, gpu_layers=config.gpu_layers, special=language.special)
     with open_llama(bundle.file(language.file), settings) as model:
         yield Job("prefill", _behind(model, 0, _READ_TOKENS), units=_READ_TOKENS)
         model.clear(0)

@@ -46,6 +46,7 @@ class LanguageCapabilities:
         embedding_width: Numbers in one row of a picture.
         window_rows: Rows that some layers look back; 0 where all see everything.
         keeps_window: Whether rows that have left the window are dropped: less memory, and no way back beyond it.
+        gpu_layers: How many of its layers run on a GPU; the first of them is the last of the model.
         can_evict: Whether a stretch can be taken out of the middle of a sequence.
         can_roll_back: Whether the end of a sequence can be taken off.
         can_fork: Whether a sequence can be copied.
@@ -62,6 +63,7 @@ class LanguageCapabilities:
     embedding_width: int
     window_rows: int = 0
     keeps_window: bool = False
+    gpu_layers: int = 0
     can_evict: bool = True
     can_roll_back: bool = True
     can_fork: bool = True

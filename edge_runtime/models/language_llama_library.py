@@ -26,6 +26,7 @@ class Library:
         api: The package's functions, as in llama.h.
         version: Of llama.cpp; saved states are bound to it.
         repacks: Whether weights may be laid out anew for the processor.
+        offloads: Whether it was built for a GPU, and finds one.
     """
 
     def __init__(self, api: Any) -> None:
@@ -36,6 +37,7 @@ class Library:
         api.llama_log_set(self._listener, ctypes.c_void_p(0))
         api.llama_backend_init()
         self.version = f"{api.llama_version().decode()} ({_package_version(api)})"
+        self.offloads = bool(api.llama_supports_gpu_offload())
         self.repacks = b"AMX_INT8 = 1" not in api.llama_print_system_info()
 
     def _hear(self, level: int, text: bytes, _: Any) -> None:

@@ -38,6 +38,7 @@ class LlamaSettings:
         sequences: How many there are.
         threads: Of the processor.
         block_rows: Rows that are worked out at once: the longest picture, and the size of the working memory.
+        gpu_layers: Layers that run on a GPU; -1 for all of them where llama.cpp finds one, else none.
         keeps_window: Whether rows that have left the window of a windowed model are dropped: room for one window a sequence, and no way
             back beyond it. What forks share is not dropped while both are there.
         cache: Precision of keys and values. ``"f32"`` also leaves out flash attention: for comparisons.
@@ -50,6 +51,7 @@ class LlamaSettings:
     sequences: int = 4
     threads: int = 2
     block_rows: int = 256
+    gpu_layers: int = -1
     keeps_window: bool = False
     cache: Literal["f16", "f32"] = "f16"
     sha256: str = ""
@@ -68,7 +70,7 @@ def open_llama(path: Path, settings: LlamaSettings | None = None) -> LlamaModel:
         MissingExtra: llama-cpp-python is not installed.
         HashMismatch: The file is not the one that was meant.
         BundleError: The file is truncated or damaged, of a family that the engine does not know, or lacks a special token.
-        ConfigError: The model was trained on fewer rows than it is opened with.
+        ConfigError: The model was trained on fewer rows than it is opened with, or there is no GPU for the layers that shall run on one.
         DeviceError: It would take more memory than there is.
     """
     settings = settings or LlamaSettings()
@@ -80,14 +82,14 @@ def open_llama(path: Path, settings: LlamaSettings | None = None) -> LlamaModel:
     _check_room(head, settings)
     loaded = library()
     api = loaded.api
-    model = _load(loaded, head)
+    gpu_layers = _gpu_layers(loaded, head, settings)
+    model = _load(loaded, head, gpu_layers)
     # Python frees nothing of this by itself.
     context, stopped = None, ctypes.create_string_buffer(2)
     try:
         context = _context(loaded, model, settings, stopped)
-        opened = LlamaModel(
-            loaded, model, context, _capabilities(api, model, context, head, settings), _origin(loaded, head, settings), stopped
-        )
+        can = _capabilities(api, model, context, head, settings, gpu_layers)
+        opened = LlamaModel(loaded, model, context, can, _origin(loaded, head, settings), stopped)
         for text in settings.special:
             opened.special(text)
     except BaseException:
@@ -117,7 +119,7 @@ def _check_settings(head: GgufHead, settings: LlamaSettings) -> None:
     trained = max(head.numbers("context_length"))
     if trained and settings.context_rows > trained:
         raise ConfigError(f"{head.path.name} was trained on {trained} rows, not {settings.context_rows}", hint="set fewer context rows")
-    least = {"context_rows": 1, "sequences": 1, "threads": 1, "block_rows": OUTPUTS}
+    least = {"context_rows": 1, "sequences": 1, "threads": 1, "block_rows": OUTPUTS, "gpu_layers": -1}
     for name, bound in least.items():
         if getattr(settings, name) < bound:
             raise ConfigError(f"{name} is {getattr(settings, name)}", hint=f"set it to {bound} or more")
@@ -140,8 +142,19 @@ def available_bytes() -> int | None:
     return next((int(line.split()[1]) * 1024 for line in lines if line.startswith("MemAvailable:")), None)
 
 
-def _load(loaded: Library, head: GgufHead) -> Any:
+def _gpu_layers(loaded: Library, head: GgufHead, settings: LlamaSettings) -> int:
+    if not loaded.offloads:
+        if settings.gpu_layers > 0:
+            hint = "set models.gpu_layers to 0 or -1, or build llama.cpp for your GPU: CMAKE_ARGS=-DGGML_CUDA=ON scripts/llm_wheel"
+            raise ConfigError(f"{settings.gpu_layers} layers shall run on a GPU, and llama.cpp finds none", hint=hint)
+        return 0
+    every = max(head.numbers("block_count")) + 1  # what makes chances of the last one counts as a layer too
+    return every if settings.gpu_layers < 0 else min(settings.gpu_layers, every)
+
+
+def _load(loaded: Library, head: GgufHead, gpu_layers: int) -> Any:
     params = loaded.api.llama_model_default_params()
+    params.n_gpu_layers = gpu_layers
     params.use_extra_bufts = loaded.repacks
     loaded.complaint()
     model = loaded.api.llama_model_load_from_file(os.fsencode(head.path), params)
@@ -173,7 +186,7 @@ def _context(loaded: Library, model: Any, settings: LlamaSettings, stopped: ctyp
     return context
 
 
-def _capabilities(api: Any, model: Any, context: Any, head: GgufHead, settings: LlamaSettings) -> LanguageCapabilities:
+def _capabilities(api: Any, model: Any, context: Any, head: GgufHead, settings: LlamaSettings, gpu_layers: int) -> LanguageCapabilities:
     if not api.llama_model_has_decoder(model) or api.llama_model_has_encoder(model):
         raise BundleError(f"{head.path.name} is no model that goes on with a text", hint="take a decoder-only model")
     goes_back = not (api.llama_model_is_recurrent(model) or api.llama_model_is_hybrid(model))
@@ -189,6 +202,7 @@ def _capabilities(api: Any, model: Any, context: Any, head: GgufHead, settings: 
         embedding_width=api.llama_model_n_embd_inp(model),
         window_rows=api.llama_model_n_swa(model),
         keeps_window=settings.keeps_window,
+        gpu_layers=gpu_layers,
         can_evict=goes_back and bool(api.llama_memory_can_shift(api.llama_get_memory(context))),
         can_roll_back=goes_back,
         chat_template=template.decode("utf-8", "replace") if template else "",

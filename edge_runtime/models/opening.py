@@ -166,6 +166,7 @@ def _with_language(before: Opened, bundle: Bundle, config: ModelsConfig, stack: 
         context_rows=min(config.context_rows, language.context_rows),
         sequences=_SEQUENCES,
         threads=config.threads,
+        gpu_layers=config.gpu_layers,
         block_rows=_BLOCK_ROWS if tower is None else max(_BLOCK_ROWS, tower.rows * tower.columns),
         special=language.special,
     )

@@ -119,12 +119,40 @@ def test_a_special_token_that_is_missing() -> None:
         ({"sequences": 0}, "sequences is 0"),
         ({"threads": -1}, "threads is -1"),
         ({"block_rows": 8}, "block_rows is 8"),
+        ({"gpu_layers": -2}, "gpu_layers is -2"),
     ],
     ids=lambda value: next(iter(value)) if isinstance(value, dict) else None,
 )
 def test_settings_that_cannot_be(settings: dict[str, int], words: str) -> None:
     with pytest.raises(ConfigError, match=words):
         tiny("llama", **settings)
+
+
+@needs_llama
+def test_no_layer_runs_on_a_gpu_where_there_is_none(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(library(), "offloads", False)
+    with tiny("llama", gpu_layers=-1) as model:
+        assert model.capabilities.gpu_layers == 0
+    with pytest.raises(ConfigError, match=r"2 layers shall run on a GPU, and llama\.cpp finds none") as refused:
+        tiny("llama", gpu_layers=2)
+    assert "GGML_CUDA" in refused.value.hint
+
+
+@needs_llama
+@pytest.mark.parametrize(("asked", "given"), [(-1, 3), (0, 0), (2, 2), (99, 3)])
+def test_layers_are_given_to_the_gpu_that_llama_cpp_finds(asked: int, given: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Here it finds none, and runs them on the processor all the same: what is tested is what it is told."""
+    loaded, told = library(), []
+    load = loaded.api.llama_model_load_from_file
+
+    def listening(path: bytes, params: Any) -> Any:
+        told.append(params.n_gpu_layers)
+        return load(path, params)
+
+    monkeypatch.setattr(loaded, "offloads", True)
+    monkeypatch.setattr(loaded.api, "llama_model_load_from_file", listening)
+    with tiny("llama", gpu_layers=asked) as model:
+        assert told == [model.capabilities.gpu_layers] == [given]
 
 
 def test_too_little_memory_is_found_out_before_anything_is_loaded(write: Write) -> None:

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from edge_runtime.config import S
 from edge_runtime.errors import UsageError
 from edge_runtime.transport.bus import Answer, Ask, Asker, Bus, Channel, Lane, Receiver
 from edge_runtime.transport.bus_local import LocalBus
@@ -240,10 +241,10 @@ def test_several_ends_are_waited_for_together(bus: Bus, clock: Clock) -> None:
         sender.send(b"gaze")
         bus.wait([gaze, asker, answerer], DEADLINE_S)
         assert gaze.take(0) is not None
-        asker.ask(Ask(1, 1000, b""))
+        asker.ask(Ask(1, 3600 * S, b""))  # a wait ends with the deadline, too: it must not come before the ask has arrived
         bus.wait([gaze, asker, answerer], DEADLINE_S)
         assert ask_id(answerer.take(0)) == 1
-        clock.t_ns = 1001
+        clock.t_ns = 3600 * S + 1
         bus.wait([gaze, asker, answerer], DEADLINE_S)  # wakes for the deadline
         assert asker.take(0) == Answer(1, missing="deadline")
 
