@@ -50,6 +50,7 @@ class LanguageCapabilities:
         can_evict: Whether a stretch can be taken out of the middle of a sequence.
         can_roll_back: Whether the end of a sequence can be taken off.
         can_fork: Whether a sequence can be copied.
+        can_mix: Whether tokens and pictures that are given together are read in one call.
         chat_template: How its file says that it wants to be spoken to (Jinja); ``""`` if it does not.
     """
 
@@ -67,6 +68,7 @@ class LanguageCapabilities:
     can_evict: bool = True
     can_roll_back: bool = True
     can_fork: bool = True
+    can_mix: bool = False
     chat_template: str = ""
 
 
@@ -133,8 +135,10 @@ class LanguageModel(Protocol):
         """How many of these tokens the sequence begins with."""
         ...
 
-    def extend(self, sequence: int, what: Sequence[int] | Picture) -> None:
-        """Read tokens or a picture at the end of a sequence.
+    def extend(self, sequence: int, *what: Sequence[int] | Picture) -> None:
+        """Read tokens and pictures, one after the other, at the end of a sequence.
+
+        What is given together is read in as few calls of the engine as it allows.
 
         If that fails the sequence is as it was, or empty where its window has moved on meanwhile; :meth:`end` tells.
 

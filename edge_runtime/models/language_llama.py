@@ -25,7 +25,8 @@ from edge_runtime.models.language import (
     Sampling,
 )
 from edge_runtime.models.language_held import Held
-from edge_runtime.models.language_llama_batch import Batch
+from edge_runtime.models.language_llama_batch import Batch, Part, runs
+from edge_runtime.models.language_llama_embeddings import TokenRows
 from edge_runtime.models.language_llama_library import Library
 from edge_runtime.models.language_llama_sampler import Logits, Sampler
 from edge_runtime.models.language_llama_saved import Origin, SavedSequence, read_saved, write_saved
@@ -50,6 +51,7 @@ class LlamaModel:
         capabilities: What it can do.
         origin: What its saved sequences are bound to.
         stopped: Two bytes that the context's abort callback looks at.
+        token_rows: Looks up the rows of tokens, to read them in one call with pictures; ``None`` to read them apart.
     """
 
     def __init__(
@@ -60,12 +62,14 @@ class LlamaModel:
         capabilities: LanguageCapabilities,
         origin: Origin,
         stopped: ctypes.Array[ctypes.c_char],
+        token_rows: TokenRows | None = None,
     ) -> None:
         self._library, self._api = library, library.api
         self._model, self._context = model, context
         self._memory = self._api.llama_get_memory(context)
         self._vocabulary = Vocabulary(self._api, model)
         self._capabilities, self._origin, self._stopped = capabilities, origin, stopped
+        self._token_rows = token_rows
         self._batch = Batch(self._api, capabilities.block_rows, capabilities.embedding_width)
         self._scratch = capabilities.sequences
         self._held = [Held() for _ in range(capabilities.sequences + 1)]
@@ -97,35 +101,59 @@ class LlamaModel:
         """How many of these tokens the sequence begins with."""
         return self._of(sequence).common(tokens)
 
-    def extend(self, sequence: int, what: Sequence[int] | Picture) -> None:
-        """Read tokens or a picture at the end of a sequence; see :class:`LanguageModel`."""
-        held = self._of(sequence)
-        if isinstance(what, Picture):
-            self._extend_by_picture(sequence, held, what)
-        elif what:
-            self._vocabulary.check(what)
-            with self._all_or_nothing(sequence):
-                self._read(sequence, what, lambda count: slice(count - 1, count))
-                self._logits[sequence] = self._chances(-1)
-            held.add_tokens(what)
+    def extend(self, sequence: int, *what: Sequence[int] | Picture) -> None:
+        """Read tokens and pictures, one after the other, at the end of a sequence; see :class:`LanguageModel`."""
+        parts = [part for part in what if isinstance(part, Picture) or part]
+        for part in parts:
+            self._check(part)
+        after = self._of(sequence).copy()
+        if not parts:
+            return
+        with self._all_or_nothing(sequence):
+            for run in runs(parts, self._batch.most if self._token_rows is not None else 0):
+                self._read_run(sequence, after, run)
+            self._logits[sequence] = self._chances(-1)
+        self._held[sequence] = after
 
-    def _extend_by_picture(self, sequence: int, held: Held, picture: Picture) -> None:
-        can, start = self._capabilities, held.end
-        if picture.rows.shape[1] != can.embedding_width or len(picture.rows) > can.block_rows:
+    def _check(self, part: Part) -> None:
+        can = self._capabilities
+        if not isinstance(part, Picture):
+            self._vocabulary.check(part)
+        elif part.rows.shape[1] != can.embedding_width or len(part.rows) > can.block_rows:
             hint = "use the projector made for this model; open it with more rows to a block"
             limits = f"{can.embedding_width} numbers in a row and {can.block_rows} rows"
-            raise ModelError(f"a picture of {list(picture.rows.shape)} does not fit {limits}", hint=hint)
+            raise ModelError(f"a picture of {list(part.rows.shape)} does not fit {limits}", hint=hint)
+
+    def _read_run(self, sequence: int, after: Held, run: Sequence[Part]) -> None:
+        """Read behind ``after`` what one call reads, and note it there."""
+        texts = [part for part in run if not isinstance(part, Picture)]
+        if len(texts) == len(run):
+            tokens = texts[0] if len(texts) == 1 else tuple(token for text in texts for token in text)
+            self._read(sequence, tokens, after.end, lambda count: slice(count - 1, count))
+            after.add_tokens(tokens)
+        elif len(run) == 1 and isinstance(run[0], Picture):
+            self._read_picture(sequence, after, run[0])
+        else:
+            assert self._token_rows is not None  # noqa: S101  else nothing is put together with a picture
+            rows = np.concatenate([part.rows if isinstance(part, Picture) else self._token_rows.of(part) for part in run])
+            self._decode(self._batch.of_rows(sequence, rows, np.arange(after.end, after.end + len(rows), dtype=np.int32)))
+            for part in run:
+                if isinstance(part, Picture):
+                    after.add_picture(len(part.rows), loose=True)
+                else:
+                    after.add_tokens(part)
+
+    def _read_picture(self, sequence: int, after: Held, picture: Picture) -> None:
+        can, start = self._capabilities, after.end
         positions, length = np.arange(start, start + len(picture.rows), dtype=np.int32), len(picture.rows)
         if can.positions == "plane":
             positions, length = plane_positions(picture, start), picture.plane_length
         self._api.llama_set_causal_attn(self._open(), picture.causal)
         try:
-            with self._all_or_nothing(sequence):
-                self._decode(self._batch.of_rows(sequence, picture.rows, positions))
-                self._logits[sequence] = self._chances(-1)
+            self._decode(self._batch.of_rows(sequence, picture.rows, positions))
         finally:
             self._api.llama_set_causal_attn(self._context, True)
-        held.add_picture(length, loose=can.positions == "line" and picture.causal)
+        after.add_picture(length, loose=can.positions == "line" and picture.causal)
 
     @property
     def pointer(self) -> Any:
@@ -256,7 +284,7 @@ class LlamaModel:
             for first in range(0, len(tokens) - 1, OUTPUTS):
                 part = tokens[first : min(first + OUTPUTS, len(tokens) - 1)]
                 with self._all_or_nothing(self._scratch):
-                    self._read(self._scratch, part, lambda count: slice(0, count))
+                    self._read(self._scratch, part, self._held[self._scratch].end, lambda count: slice(0, count))
                 self._held[self._scratch].add_tokens(part)
                 out += [-_log_chances(self._chances(k))[tokens[first + k + 1]] for k in range(len(part))]
         finally:
@@ -290,7 +318,7 @@ class LlamaModel:
         if self._context is not None:
             self._api.llama_free(self._context)
             self._api.llama_model_free(self._model)
-        self._context = self._model = self._memory = None
+        self._context = self._model = self._memory = self._token_rows = None
 
     def __enter__(self) -> LlamaModel:
         """Return the model itself."""
@@ -325,8 +353,7 @@ class LlamaModel:
             raise ModelError("the model answers with numbers that are none", hint="its weights are damaged: compare the file's sha256")
         return np.array(theirs, np.float32)
 
-    def _read(self, sequence: int, tokens: Sequence[int], wanted: Callable[[int], slice]) -> None:
-        start = self._held[sequence].end
+    def _read(self, sequence: int, tokens: Sequence[int], start: int, wanted: Callable[[int], slice]) -> None:
         for first in range(0, len(tokens), self._batch.most):
             part = tokens[first : first + self._batch.most]
             last = first + len(part) == len(tokens)

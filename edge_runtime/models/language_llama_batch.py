@@ -7,15 +7,45 @@
 from __future__ import annotations
 
 import ctypes
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from edge_runtime.models.language_picture import Positions, Rows
+from edge_runtime.models.language_picture import Picture, Positions, Rows
 
 _PLANES = 4
+Part = Sequence[int] | Picture
+"""Tokens or a picture."""
+
+
+def runs(parts: Sequence[Part], most: int) -> Iterator[list[Part]]:
+    """Put together what one call decodes: texts that follow one another, and with them pictures, up to so many rows.
+
+    A picture that sees itself whole is decoded alone.
+
+    Args:
+        parts: Tokens and pictures, in order.
+        most: Rows of a call in which there are pictures beside others; 0 where each is decoded alone.
+    """
+    run: list[Part] = []
+    for part in parts:
+        if run and not (_only_words([*run, part]) or _fits([*run, part], most)):
+            yield run
+            run = []
+        run.append(part)
+    if run:
+        yield run
+
+
+def _only_words(run: Sequence[Part]) -> bool:
+    return not any(isinstance(part, Picture) for part in run)
+
+
+def _fits(run: Sequence[Part], most: int) -> bool:
+    whole = sum(len(part.rows) if isinstance(part, Picture) else len(part) for part in run)
+    return whole <= most and all(part.causal for part in run if isinstance(part, Picture))
 
 
 class Batch:

@@ -10,7 +10,7 @@ import math
 import os
 import struct
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import IO, Any
 
@@ -41,11 +41,13 @@ class GgufTensor:
         name: Such as ``"blk.0.ffn_down.weight"``.
         shape: The length of a row first.
         kind: ggml's number of its type.
+        offset: Where its numbers begin in the file, bytes.
     """
 
     name: str
     shape: tuple[int, ...]
     kind: int
+    offset: int
 
 
 @dataclass(frozen=True)
@@ -144,7 +146,8 @@ class _Reader:
         end = start + max((end for _, end in table), default=0)
         if end > self._size:
             raise self._wrong(f"is cut off: {end - self._size} of its {end} bytes are missing")
-        return GgufHead(self._path, values, tuple(tensor for tensor, _ in table), self._size - start, self._fingerprint())
+        placed = tuple(replace(tensor, offset=start + tensor.offset) for tensor, _ in table)
+        return GgufHead(self._path, values, placed, self._size - start, self._fingerprint())
 
     def _fingerprint(self) -> str:
         self._file.seek(max(0, self._size - _TAIL))
@@ -152,12 +155,12 @@ class _Reader:
         return self._hash.hexdigest()
 
     def _tensor(self) -> tuple[GgufTensor, int]:
-        """A tensor, and where its numbers end."""
+        """A tensor, and where its numbers end, both from where the first tensor begins."""
         name = self._text()
         shape = tuple(self._number("<Q") for _ in range(self._few(self._number("<I"))))
         kind, offset = self._number("<I"), self._number("<Q")
         numbers, size = BLOCKS.get(kind, (1, 0))
-        return GgufTensor(name, shape, kind), offset + math.prod(shape) // numbers * size
+        return GgufTensor(name, shape, kind, offset), offset + math.prod(shape) // numbers * size
 
     def _value(self, key: str, kind: int) -> Any:
         if kind == _STRING:

@@ -44,6 +44,10 @@ class Library:
         if level == _ERROR:
             self._said.append(text.decode("utf-8", "replace").strip())
 
+    def function(self, name: str) -> Any:
+        """A function of the library, or of ggml below it, that the package does not name; ``None`` if there is none."""
+        return getattr(self.api.llama_cpp._lib, name, None) if name else None
+
     def mtmd(self) -> Any:
         """The functions by which llama.cpp sees for itself, as in mtmd.h and mtmd-helper.h.
 

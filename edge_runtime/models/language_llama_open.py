@@ -5,7 +5,7 @@ from __future__ import annotations
 import ctypes
 import os
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Literal
 
@@ -13,6 +13,7 @@ from edge_runtime.errors import BundleError, ConfigError, DeviceError, HashMisma
 from edge_runtime.models.hub import megabytes, sha256_of
 from edge_runtime.models.language import LanguageCapabilities
 from edge_runtime.models.language_llama import OUTPUTS, LlamaModel
+from edge_runtime.models.language_llama_embeddings import token_rows
 from edge_runtime.models.language_llama_gguf import GgufHead, read_head
 from edge_runtime.models.language_llama_library import Library, library
 from edge_runtime.models.language_llama_saved import Origin
@@ -88,8 +89,9 @@ def open_llama(path: Path, settings: LlamaSettings | None = None) -> LlamaModel:
     context, stopped = None, ctypes.create_string_buffer(2)
     try:
         context = _context(loaded, model, settings, stopped)
-        can = _capabilities(api, model, context, head, settings, gpu_layers)
-        opened = LlamaModel(loaded, model, context, can, _origin(loaded, head, settings), stopped)
+        rows = token_rows(loaded, head)
+        can = replace(_capabilities(api, model, context, head, settings), gpu_layers=gpu_layers, can_mix=rows is not None)
+        opened = LlamaModel(loaded, model, context, can, _origin(loaded, head, settings), stopped, rows)
         for text in settings.special:
             opened.special(text)
     except BaseException:
@@ -186,7 +188,7 @@ def _context(loaded: Library, model: Any, settings: LlamaSettings, stopped: ctyp
     return context
 
 
-def _capabilities(api: Any, model: Any, context: Any, head: GgufHead, settings: LlamaSettings, gpu_layers: int) -> LanguageCapabilities:
+def _capabilities(api: Any, model: Any, context: Any, head: GgufHead, settings: LlamaSettings) -> LanguageCapabilities:
     if not api.llama_model_has_decoder(model) or api.llama_model_has_encoder(model):
         raise BundleError(f"{head.path.name} is no model that goes on with a text", hint="take a decoder-only model")
     goes_back = not (api.llama_model_is_recurrent(model) or api.llama_model_is_hybrid(model))
@@ -202,7 +204,6 @@ def _capabilities(api: Any, model: Any, context: Any, head: GgufHead, settings: 
         embedding_width=api.llama_model_n_embd_inp(model),
         window_rows=api.llama_model_n_swa(model),
         keeps_window=settings.keeps_window,
-        gpu_layers=gpu_layers,
         can_evict=goes_back and bool(api.llama_memory_can_shift(api.llama_get_memory(context))),
         can_roll_back=goes_back,
         chat_template=template.decode("utf-8", "replace") if template else "",

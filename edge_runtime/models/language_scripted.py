@@ -80,9 +80,18 @@ class ScriptedModel:
         """How many of these tokens the sequence begins with."""
         return self._of(sequence).common(tokens)
 
-    def extend(self, sequence: int, what: Sequence[int] | Picture) -> None:
-        """Take tokens or a picture at the end of a sequence."""
-        held, can = self._of(sequence), self._capabilities
+    def extend(self, sequence: int, *what: Sequence[int] | Picture) -> None:
+        """Take tokens and pictures at the end of a sequence."""
+        before, rows_read = self._of(sequence).copy(), self.rows_read
+        try:
+            for part in what:
+                self._take(self._of(sequence), part)
+        except ModelError:
+            self._held[sequence], self.rows_read = before, rows_read
+            raise
+
+    def _take(self, held: Held, what: Sequence[int] | Picture) -> None:
+        can = self._capabilities
         rows = what.rows.shape[0] if isinstance(what, Picture) else len(what)
         if sum(other.end for other in self._held) + rows > can.context_rows:
             raise ContextFull(f"there is no room for {rows} more rows among {can.context_rows}", hint="clear a sequence")

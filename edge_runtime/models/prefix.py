@@ -10,6 +10,8 @@ from edge_runtime.models.language_picture import Picture
 from edge_runtime.models.prefix_units import Gap, Unit, alike, loose_rows, reusable, text_unit, to_a_picture, whole_picture
 from edge_runtime.models.segments import Segment, TextSegment
 
+_MOST_AT_ONCE = 128
+
 
 @dataclass(frozen=True)
 class _Ahead:
@@ -59,10 +61,11 @@ class Prefix:
         return len(self._model.tokenize(text.text, special=text.special))
 
     def read(self, segments: Sequence[Segment]) -> Iterator[None]:
-        """Let the sequence hold exactly these segments, and yield after each picture and each run of words that had to be read.
+        """Let the sequence hold exactly these segments, and yield after each run of them that had to be read.
 
         The last one is always read, because what comes next is known only then. What fails in the middle leaves what was read before it.
-        Words that follow one another are read at once: a short text costs the engine nearly as much as a long one.
+        A few rows cost the engine nearly as much as many. So words that follow one another are read at once, and, where the engine can,
+        pictures with them, up to 128 rows: whoever waits for the model waits for no more.
 
         Raises:
             ContextFull: There is no room.
@@ -72,8 +75,8 @@ class Prefix:
         ahead = [self._taken_in(segment) for segment in segments]
         self._keep([unit for segment in ahead[:-1] for unit in segment.units])
         self.rows_kept += _rows(self._held)
-        for run in _runs(_left(ahead, len(self._held))):
-            self._model.extend(self._sequence, _joined(run))
+        for run in _runs(_left(ahead, len(self._held)), self._model.capabilities.can_mix and self._causal):
+            self._model.extend(self._sequence, *(segment.what for segment in run))
             units = [unit for segment in run for unit in segment.units]
             self._held += units
             self.rows_read += _rows(units)
@@ -150,18 +153,14 @@ def _left(ahead: Sequence[_Ahead], kept: int) -> list[_Ahead]:
     return left
 
 
-def _runs(ahead: Sequence[_Ahead]) -> list[list[_Ahead]]:
-    """Each picture by itself, and texts that follow one another together."""
-    runs: list[list[_Ahead]] = []
+def _runs(ahead: Sequence[_Ahead], together: bool) -> Iterator[list[_Ahead]]:
+    """What is read at once: texts that follow one another, and with them pictures where the engine reads both in one call."""
+    run: list[_Ahead] = []
     for segment in ahead:
-        if runs and not isinstance(segment.what, Picture) and not isinstance(runs[-1][-1].what, Picture):
-            runs[-1].append(segment)
-        else:
-            runs.append([segment])
-    return runs
-
-
-def _joined(run: Sequence[_Ahead]) -> tuple[int, ...] | Picture:
-    """What is read at once."""
-    first, tokens = run[0].what, [segment.what for segment in run if not isinstance(segment.what, Picture)]
-    return first if isinstance(first, Picture) else tuple(token for part in tokens for token in part)
+        pictures = any(isinstance(one.what, Picture) for one in (*run, segment))
+        if run and pictures and not (together and _rows([unit for one in (*run, segment) for unit in one.units]) <= _MOST_AT_ONCE):
+            yield run
+            run = []
+        run.append(segment)
+    if run:
+        yield run

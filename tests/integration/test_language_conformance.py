@@ -116,6 +116,27 @@ def test_a_picture_has_its_place(model: LanguageModel) -> None:
     assert same(every_chance(model), before)
 
 
+def test_parts_given_together_are_read_one_after_the_other(model: LanguageModel) -> None:
+    for part in (TEXT[:4], picture(model), TEXT[4:]):
+        model.extend(0, part)
+    model.extend(1, TEXT[:4], picture(model), (), TEXT[4:])
+    assert model.end(1) == model.end(0) == 7 + picture_positions(model)
+    assert same(every_chance(model, 1), every_chance(model))
+    model.extend(1)
+    assert model.end(1) == model.end(0)
+
+
+def test_of_parts_given_together_all_are_read_or_none(model: LanguageModel) -> None:
+    model.extend(0, TEXT)
+    before = every_chance(model)
+    wrong = Picture(np.zeros((2, model.capabilities.embedding_width + 1), np.float32), grid=(1, 2))
+    for last in ((100_000,), wrong, TEXT * model.capabilities.context_rows):
+        with pytest.raises(ModelError):
+            model.extend(0, TEXT, picture(model), last)
+        assert model.end(0) == 7
+    assert every_chance(model) == before
+
+
 def test_a_picture_that_does_not_fit_the_model(model: LanguageModel) -> None:
     width = model.capabilities.embedding_width
     for rows in (np.zeros((2, width + 1), np.float32), np.zeros((model.capabilities.block_rows + 1, width), np.float32)):

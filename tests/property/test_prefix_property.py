@@ -54,9 +54,9 @@ class Recording(ScriptedModel):
         super().__init__(lambda text: "so", can)
         self.lies: list[object] = []
 
-    def extend(self, sequence: int, what: Sequence[int] | Picture) -> None:
-        super().extend(sequence, what)
-        self.lies += taken_apart(what, self.capabilities)
+    def extend(self, sequence: int, *what: Sequence[int] | Picture) -> None:
+        super().extend(sequence, *what)
+        self.lies += [lying for part in what for lying in taken_apart(part, self.capabilities)]
 
     def rollback(self, sequence: int, position: int) -> None:
         super().rollback(sequence, position)

@@ -55,6 +55,15 @@ def test_a_prompt_is_read_in_as_few_pieces_as_can_be() -> None:
     assert model.end(0) == model.rows_read == of.rows_read == len("head 1 ago: <i></i>2 ago: <i></i>what?A:") + 8
 
 
+def test_where_the_engine_reads_words_and_pictures_in_one_call_pieces_are_long_but_not_too_long() -> None:
+    of, model = prefix(replace(CAPABILITIES, can_mix=True))
+    assert len(list(of.read(prompt(1, 2)))) == 1
+    of.clear()
+    # 36 stretches of 19 rows each, and no piece has more than 128.
+    assert len(list(of.read(prompt(*range(10, 46))))) == 6
+    assert model.end(0) == of.rows_read - len("head 1 ago: <i></i>2 ago: <i></i>what?A:") - 8
+
+
 def test_only_the_question_is_read_the_second_time() -> None:
     of, model = prefix()
     read(of, prompt(1, 2))

@@ -31,8 +31,8 @@ class Listening(ScriptedModel):
         super().__init__(lambda text: "a cup<e> and more", CAPABILITIES)
         self._heard = heard
 
-    def extend(self, sequence: int, what: Sequence[int] | Picture) -> None:
-        super().extend(sequence, what)
+    def extend(self, sequence: int, *what: Sequence[int] | Picture) -> None:
+        super().extend(sequence, *what)
         self._heard()
 
 
