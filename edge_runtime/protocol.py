@@ -315,7 +315,7 @@ class Generate(Message, frozen=True):
     t_look_ns: int = 0
     """When that was captured."""
     slab: Slab | None = None
-    """What memory shows beside it, oldest first."""
+    """What memory shows beside it."""
 
 
 class Cancel(Message, frozen=True):
