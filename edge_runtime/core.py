@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import msgspec
 
-from edge_runtime import codec
+from edge_runtime import codec, vocabulary
 from edge_runtime.attend import Attend
 from edge_runtime.config import Config, RememberConfig
 from edge_runtime.errors import UsageError
@@ -91,6 +91,7 @@ class Core:
     """
 
     def __init__(self, config: Config, session: Session) -> None:
+        vocabulary.load()
         self.config = config
         self.state = CoreState()
         self.attend = Attend(

@@ -63,6 +63,11 @@ def carries(name: str, label: str) -> bool:
     return name == label or any(word.name == name for word in _by_class().get(label, ()))
 
 
+def load() -> None:
+    """Read the words, so that nothing is opened when the first of them is needed."""
+    _by_class()
+
+
 def narrower(word: Word) -> tuple[str, ...]:
     """The word's name, and the names of the words whose every class it has: a beer bottle is a bottle."""
     classes = set(word.classes)

@@ -73,7 +73,8 @@ class Memory:
         rows: tuple[Row, ...] = ()
         if self._take(event, cause, out, got):
             rows = (*got.rows, *parts.rows.write(event.t_ns, parts.places.name, out))
-            self._fit(got)
+            if rows or not isinstance(event, Tick):  # a tick that writes nothing brings nothing in
+                self._fit(got)
         return got.tell(parts, rows)
 
     def _take(self, event: Event, cause: Look | None, out: Outbox, got: Gathered) -> bool:

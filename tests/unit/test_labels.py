@@ -5,8 +5,10 @@ from pathlib import Path
 import pytest
 
 from edge_runtime import vocabulary
+from edge_runtime.config import Config
+from edge_runtime.core import Core
 from edge_runtime.speak import labels
-from edge_runtime.types import LabelHint
+from edge_runtime.types import LabelHint, Session
 
 
 @pytest.mark.parametrize(
@@ -106,3 +108,11 @@ def test_every_class_is_one_that_the_classifier_names_and_names_once(pocket_cach
     names = (pocket_cache / "bundles" / "pocket" / "names.txt").read_text(encoding="utf-8").splitlines()
     carried = {label for word in vocabulary.words() for label in word.classes}
     assert sorted(label for label in carried if names.count(label) != 1) == []
+
+
+def test_the_words_are_read_when_a_core_is_made_and_not_by_the_step_that_needs_them(monkeypatch: pytest.MonkeyPatch) -> None:
+    for read in (vocabulary.words, vocabulary._by_class):
+        read.cache_clear()
+    Core(Config(), Session())
+    monkeypatch.setattr("edge_runtime.vocabulary.resources.files", lambda package: pytest.fail("a file is opened"))
+    assert vocabulary.named([LabelHint("tabby", 0.9)], 0.5) is not None
