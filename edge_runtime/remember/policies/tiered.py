@@ -95,7 +95,7 @@ class Tiered:
         score = np.concatenate([np.empty(0, np.float32), *(look.salience for look in rest)])
         long_ns = np.concatenate([np.empty(0, np.int64), *(look.t_ns for look in rest[: len(self._long)])])
         standing = lasting(score[: len(long_ns)], long_ns, STANDING_BINS, int(STANDING_SHARE * max_tokens) // STANDING_BINS)
-        if cue is not None and cue.tokens is not None and cue.tokens.shape[1] == self._dim:
+        if cue is not None and cue.tokens is not None and cue.tokens.shape[1:] == (self._dim,):
             score = most_alike([look.emb for look in rest], cue.tokens)
         others = np.delete(np.arange(len(score)), standing)
         found = others[best_in_time(score[others], max_tokens - len(standing) - len(last.t_ns))]
