@@ -12,8 +12,11 @@ import pytest
 
 from edge_runtime.models.language_llama import LlamaModel
 from edge_runtime.models.language_llama_open import LlamaSettings, open_llama
+from scripts.language_fixtures import gguf, metadata, random_weights, tokenizer
+from scripts.language_oracle import Shape
 
 FOLDER = Path(__file__).resolve().parent / "golden" / "language"
+_WIDE = Shape("llama", width=256, layers=1, heads=4, kv_heads=2, head_width=64, inner=512, rope_base=1e4)
 NAMES = ("llama", "qwen2vl", "gemma3")
 needs_llama = pytest.mark.skipif(importlib.util.find_spec("llama_cpp") is None, reason="llama-cpp-python absent")
 
@@ -37,3 +40,11 @@ def reference() -> dict[str, npt.NDArray[Any]]:
 def chances(model: LlamaModel, sequence: int = 0) -> npt.NDArray[np.float64]:
     """The chance of every token to be next: float64 [vocabulary]."""
     return model.probs(sequence, range(model.capabilities.vocabulary))
+
+
+def write_wide(folder: Path) -> Path:
+    """Write a llama of one layer whose rows fill blocks of 256, as K-quants want them."""
+    pieces, merges = tokenizer()
+    path = folder / "wide.gguf"
+    path.write_bytes(gguf(metadata(_WIDE, pieces, merges), random_weights(_WIDE, len(pieces), 3)))
+    return path

@@ -14,22 +14,17 @@ from edge_runtime.models.language_llama_library import Library, library
 from edge_runtime.models.language_llama_open import LlamaSettings, open_llama
 from edge_runtime.models.language_picture import Picture
 from export.gguf_quant import quantise
-from scripts.language_fixtures import SHAPES, gguf, metadata, random_weights, tokenizer
-from scripts.language_oracle import Shape
-from tests.tiny_language import NAMES, needs_llama, tiny, tiny_path
+from scripts.language_fixtures import SHAPES, random_weights, tokenizer
+from tests.tiny_language import NAMES, needs_llama, tiny, tiny_path, write_wide
 
 TEXT = [3, 50, 50, 299, 0, 117, 200, 31]
-WIDE = Shape("llama", width=256, layers=1, heads=4, kv_heads=2, head_width=64, inner=512, rope_base=1e4)
 KINDS = {"f16": 1, "q4_0": 2, "q4_1": 3, "q5_0": 6, "q5_1": 7, "q8_0": 8, "q2_k": 10, "q3_k": 11, "q4_k": 12, "q5_k": 13, "q6_k": 14}
 
 
 @pytest.fixture(scope="module")
 def wide(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A model whose rows fill blocks of 256."""
-    pieces, merges = tokenizer()
-    path = tmp_path_factory.mktemp("wide") / "wide.gguf"
-    path.write_bytes(gguf(metadata(WIDE, pieces, merges), random_weights(WIDE, len(pieces), 3)))
-    return path
+    return write_wide(tmp_path_factory.mktemp("wide"))
 
 
 def rows_of(path: Path) -> TokenRows:

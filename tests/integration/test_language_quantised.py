@@ -22,22 +22,18 @@ from export.parity_texts import READINGS
 from export.spec import spec_of
 from scripts.language_fixtures import gguf, metadata, random_weights, tokenizer
 from scripts.language_oracle import EPSILON, Shape
-from tests.tiny_language import needs_llama, tiny_path
+from tests.tiny_language import needs_llama, tiny_path, write_wide
 from tests.tiny_vlm import FOLDERS, reference
 from tests.weights_of import matrix
 
 pytestmark = needs_llama
 TEXT = [list(range(40, 72)), list(range(10, 60)), list(range(200, 250))]
-WIDE = Shape("llama", width=256, layers=1, heads=4, kv_heads=2, head_width=64, inner=512, rope_base=1e4)
 
 
 @pytest.fixture(scope="module")
 def wide(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A model whose rows fill blocks of 256."""
-    pieces, merges = tokenizer()
-    path = tmp_path_factory.mktemp("wide") / "wide.gguf"
-    path.write_bytes(gguf(metadata(WIDE, pieces, merges), random_weights(WIDE, len(pieces), 3)))
-    return path
+    return write_wide(tmp_path_factory.mktemp("wide"))
 
 
 @pytest.mark.parametrize(("kind", "most"), [("q8_0", "q8_0"), ("q4_0", "q4_0"), ("iq4_nl", "iq4_nl"), ("f16", "f16")])
