@@ -46,7 +46,8 @@ class Library:
 
     def function(self, name: str) -> Any:
         """A function of the library, or of ggml below it, that the package does not name; ``None`` if there is none."""
-        return getattr(self.api.llama_cpp._lib, name, None) if name else None
+        loaded = getattr(getattr(self.api, "llama_cpp", None), "_lib", None)
+        return getattr(loaded, name, None) if name else None
 
     def mtmd(self) -> Any:
         """The functions by which llama.cpp sees for itself, as in mtmd.h and mtmd-helper.h.
